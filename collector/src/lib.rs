@@ -1,0 +1,1 @@
+//! Tails PostgreSQL logs and ships them over Fluent Forward.

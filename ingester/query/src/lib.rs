@@ -1,0 +1,1 @@
+//! A log filter: text to checked form to SQL with bound parameters.

@@ -1,0 +1,1 @@
+//! Receives Fluent Forward and copies log records into TimescaleDB.

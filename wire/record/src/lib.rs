@@ -1,0 +1,1 @@
+//! The log record: csvlog in, Forward entries out, and back.
