@@ -1,0 +1,158 @@
+//! The two compressions of CompressedPackedForward, with a cap on what comes out.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use zstd::zstd_safe;
+
+use crate::Error;
+
+/// How packed entries are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip, possibly of several members.
+    Gzip,
+    /// zstd, possibly of several frames.
+    Zstd,
+}
+
+impl Compression {
+    /// By the value of the option `compressed`.
+    pub(crate) fn from_name(name: &[u8]) -> Result<Self, Error> {
+        match name {
+            b"" | b"text" => Ok(Self::None),
+            b"gzip" => Ok(Self::Gzip),
+            b"zstd" => Ok(Self::Zstd),
+            _ => Err(Error::UnknownCompression(String::from_utf8_lossy(name).into_owned())),
+        }
+    }
+
+    /// The value of the option `compressed`; nothing for uncompressed entries.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Gzip => Some("gzip"),
+            Self::Zstd => Some("zstd"),
+        }
+    }
+}
+
+/// Decompresses under a cap; holds the decompressor's memory for reuse.
+pub struct Inflater {
+    max: usize,
+    zstd: zstd_safe::DCtx<'static>,
+}
+
+impl Inflater {
+    /// An inflater whose results are at most `max` bytes long.
+    pub fn new(max: usize) -> Self {
+        Self { max, zstd: zstd_safe::DCtx::create() }
+    }
+
+    /// What was compressed. Uncompressed entries are shared, not copied.
+    pub fn inflate(&mut self, compression: Compression, packed: &Bytes) -> Result<Bytes, Error> {
+        match compression {
+            Compression::None if packed.len() > self.max => Err(self.too_large()),
+            Compression::None => Ok(packed.clone()),
+            Compression::Gzip => self.read_capped(MultiGzDecoder::new(&packed[..])),
+            Compression::Zstd => self.inflate_zstd(packed),
+        }
+    }
+
+    fn inflate_zstd(&mut self, packed: &[u8]) -> Result<Bytes, Error> {
+        // One frame that says how long its content is needs no intermediate buffer; anything else is streamed.
+        let whole =
+            zstd_safe::find_frame_compressed_size(packed).is_ok_and(|len| len == packed.len());
+        let size = zstd_safe::get_frame_content_size(packed).ok().flatten();
+        match size {
+            Some(size) if size > self.max as u64 => Err(self.too_large()),
+            Some(size) if whole => {
+                // Not larger than the cap, which is a usize.
+                #[allow(clippy::cast_possible_truncation)]
+                let mut content = Vec::with_capacity(size as usize);
+                self.zstd.decompress(&mut content, packed).map_err(|code| {
+                    Error::Decompress(zstd_safe::get_error_name(code).to_owned())
+                })?;
+                Ok(content.into())
+            }
+            _ => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(damaged)?;
+                self.read_capped(decoder)
+            }
+        }
+    }
+
+    fn read_capped(&self, decoder: impl Read) -> Result<Bytes, Error> {
+        let mut content = Vec::new();
+        decoder.take(self.max as u64 + 1).read_to_end(&mut content).map_err(damaged)?;
+        if content.len() > self.max {
+            return Err(self.too_large());
+        }
+        Ok(content.into())
+    }
+
+    fn too_large(&self) -> Error {
+        Error::DecompressedTooLarge { limit: self.max }
+    }
+}
+
+impl std::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inflater").field("max", &self.max).finish_non_exhaustive()
+    }
+}
+
+// Taken by value because that is what `map_err` hands over.
+#[allow(clippy::needless_pass_by_value)]
+fn damaged(error: io::Error) -> Error {
+    Error::Decompress(error.to_string())
+}
+
+/// Compresses with zstd; holds the compressor's memory for reuse.
+pub struct Compressor {
+    zstd: zstd_safe::CCtx<'static>,
+    level: i32,
+}
+
+impl Compressor {
+    /// A compressor of this zstd level; 1 is the fastest of the ordinary ones, below 0 are faster ones.
+    pub fn new(level: i32) -> Self {
+        Self { zstd: zstd_safe::CCtx::create(), level }
+    }
+
+    /// Appends one zstd frame, which states the length of its content.
+    pub fn compress(&mut self, content: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let from = out.len();
+        out.reserve(zstd_safe::compress_bound(content.len()));
+        let mut target = zstd_safe::OutBuffer::around_pos(out, from);
+        let mut source = zstd_safe::InBuffer::around(content);
+        let failed = |code| Error::Decompress(zstd_safe::get_error_name(code).to_owned());
+        self.zstd
+            .set_parameter(zstd_safe::CParameter::CompressionLevel(self.level))
+            .and_then(|_| self.zstd.set_pledged_src_size(Some(content.len() as u64)))
+            .map_err(failed)?;
+        loop {
+            let left = self
+                .zstd
+                .compress_stream2(
+                    &mut target,
+                    &mut source,
+                    zstd_safe::zstd_sys::ZSTD_EndDirective::ZSTD_e_end,
+                )
+                .map_err(failed)?;
+            if left == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Compressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compressor").field("level", &self.level).finish_non_exhaustive()
+    }
+}
