@@ -1,1 +1,23 @@
 //! Real servers and processes for tests, demo and benchmarks.
+//!
+//! A test says what it needs and gets the real thing: a private TimescaleDB ([`Store`]), a PostgreSQL whose log is
+//! collected ([`PostgresServer::source`]). What the harness started ends
+//! with it, also when the test is killed; what it did not start it never touches. It knows the services from outside
+//! only: their command line, configuration, sockets and tables.
+
+pub mod database;
+pub mod installation;
+pub mod instance;
+pub mod ports;
+pub mod procfs;
+pub mod server;
+pub mod settings;
+mod supervisor;
+pub mod wait;
+
+pub use database::{Database, Store};
+pub use installation::Installation;
+pub use ports::free_port;
+pub use server::{PostgresServer, StopMode};
+pub use settings::{Durability, Settings};
+pub use wait::eventually;
