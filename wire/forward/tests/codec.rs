@@ -1,5 +1,7 @@
 //! The codec against values of every shape, an independent MessagePack library, and the quirks of real clients.
 
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use trunkline_forward::client::{self, Client};

@@ -1,1 +1,32 @@
-//! The log record: csvlog in, Forward entries out, and back.
+//! The log record: what a PostgreSQL server wrote, with its columns named as the PostgreSQL manual names csvlog's.
+//!
+//! A [`Parser`] finds records in a buffer of a log file and lends them to a [`Sink`] as [`LogRecord`]s whose texts are slices of
+//! that buffer. A [`ChunkBuilder`] is the sink that packs them into a forward chunk; [`RecordSlots`] reads them out of one again.
+//! Everything is pure: no file, no socket, no clock.
+
+mod chunk;
+mod column;
+pub mod csvlog;
+pub mod escape;
+mod header;
+pub mod ndjson;
+mod parser;
+mod record;
+mod severity;
+mod slots;
+mod source;
+mod stream;
+mod timestamp;
+mod zone;
+
+pub use chunk::{ChunkBuilder, ChunkLimits, SealedChunk, chunk_id, message};
+pub use column::{Column, Kind};
+pub use header::{ChunkHeader, HeaderError, TABLE_POSTGRES};
+pub use parser::{End, Format, Parser, Reason, Rejected, Sink, UnknownFormat};
+pub use record::{Field, LogRecord};
+pub use severity::{Severity, UnknownSeverity};
+pub use slots::{MapError, RecordSlots, Row, Slot};
+pub use source::Source;
+pub use stream::{InvalidStreamId, StreamId};
+pub use timestamp::Timestamp;
+pub use zone::{LogTimezone, UnknownZone};

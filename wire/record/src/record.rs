@@ -1,0 +1,86 @@
+//! One log record, lent out: its texts are slices of the buffer that it was read from.
+
+use crate::{Column, Severity, Timestamp};
+
+/// A record of a PostgreSQL log. `None` is what the server left out; an empty text is what it wrote as `""`.
+#[derive(Debug, Clone, Copy)]
+pub struct LogRecord<'a> {
+    /// When the record was written.
+    pub log_time: Timestamp,
+    /// `process_id`
+    pub process_id: Option<i32>,
+    /// `session_line_num`
+    pub session_line_num: Option<i64>,
+    /// When the session's process started.
+    pub session_start_time: Option<Timestamp>,
+    /// `transaction_id`, an unsigned 32-bit number in the server.
+    pub transaction_id: Option<i64>,
+    /// `error_severity`
+    pub error_severity: Severity,
+    /// `internal_query_pos`, counted in characters from 1.
+    pub internal_query_pos: Option<i32>,
+    /// `query_pos`, counted in characters from 1.
+    pub query_pos: Option<i32>,
+    /// `leader_pid`
+    pub leader_pid: Option<i32>,
+    /// `query_id`; may be negative.
+    pub query_id: Option<i64>,
+    /// The texts, by column; the places of other columns stay empty.
+    pub(crate) texts: [Option<&'a [u8]>; Column::COUNT],
+}
+
+/// A column's value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Field<'a> {
+    /// Bytes as the server wrote them.
+    Text(&'a [u8]),
+    /// A number.
+    Int(i64),
+    /// A moment.
+    Time(Timestamp),
+    /// A severity.
+    Severity(Severity),
+}
+
+impl<'a> LogRecord<'a> {
+    /// A record of which only these two are known.
+    pub fn new(log_time: Timestamp, error_severity: Severity) -> Self {
+        Self {
+            log_time,
+            process_id: None,
+            session_line_num: None,
+            session_start_time: None,
+            transaction_id: None,
+            error_severity,
+            internal_query_pos: None,
+            query_pos: None,
+            leader_pid: None,
+            query_id: None,
+            texts: [None; Column::COUNT],
+        }
+    }
+
+    /// The text in this column; `None` also for a column that holds no text.
+    #[inline]
+    pub fn text(&self, column: Column) -> Option<&'a [u8]> {
+        self.texts[column as usize]
+    }
+
+    /// The value in this column.
+    pub fn get(&self, column: Column) -> Option<Field<'a>> {
+        let int4 = |value: Option<i32>| value.map(|value| Field::Int(value.into()));
+        match column {
+            Column::LogTime => Some(Field::Time(self.log_time)),
+            Column::ProcessId => int4(self.process_id),
+            Column::SessionLineNum => self.session_line_num.map(Field::Int),
+            Column::SessionStartTime => self.session_start_time.map(Field::Time),
+            Column::TransactionId => self.transaction_id.map(Field::Int),
+            Column::ErrorSeverity => Some(Field::Severity(self.error_severity)),
+            Column::InternalQueryPos => int4(self.internal_query_pos),
+            Column::QueryPos => int4(self.query_pos),
+            Column::LeaderPid => int4(self.leader_pid),
+            Column::QueryId => self.query_id.map(Field::Int),
+            _ => self.text(column).map(Field::Text),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Reads records out of a forward chunk: each entry's values laid out by column, as slices of the chunk.
+
+use trunkline_forward::msgpack::{ReadError, Value};
+use trunkline_forward::{EntryReader, Error, EventTime};
+
+use crate::chunk::{KEY_POSITION, KEY_RAW, KEY_REASON};
+use crate::{Column, Kind, Severity};
+
+/// A column's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Slot<'a> {
+    /// NULL
+    #[default]
+    Null,
+    /// Bytes as the server wrote them; not necessarily UTF-8.
+    Text(&'a [u8]),
+    /// A number that fits the column.
+    Int(i64),
+    /// Microseconds since 1970.
+    Time(i64),
+    /// A severity.
+    Severity(Severity),
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row<'a> {
+    /// A record, whose values are in the slots.
+    Record,
+    /// Bytes that are no record, and why.
+    Rejected {
+        /// The bytes.
+        raw: &'a [u8],
+        /// What is wrong with them.
+        reason: &'a [u8],
+    },
+}
+
+/// An entry that no collector of ours writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MapError {
+    /// It isn't an entry.
+    #[error(transparent)]
+    Forward(#[from] Error),
+    /// A key that isn't known.
+    #[error("unknown key {0:?} in a record")]
+    Key(String),
+    /// A value of the wrong type or out of range.
+    #[error("invalid {0} in a record")]
+    Value(&'static str),
+}
+
+impl From<ReadError> for MapError {
+    fn from(error: ReadError) -> Self {
+        Self::Forward(error.into())
+    }
+}
+
+/// One record's values by column; reused from record to record.
+#[derive(Debug, Clone)]
+pub struct RecordSlots<'a> {
+    slots: [Slot<'a>; Column::COUNT],
+    position: u64,
+}
+
+impl Default for RecordSlots<'_> {
+    fn default() -> Self {
+        Self { slots: [Slot::Null; Column::COUNT], position: 0 }
+    }
+}
+
+impl<'a> RecordSlots<'a> {
+    /// Empty slots.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads the next entry; `None` behind the last.
+    pub fn read(&mut self, entries: &mut EntryReader<'a>) -> Result<Option<Row<'a>>, MapError> {
+        let Some(time) = entries.next_head()? else { return Ok(None) };
+        let reader = entries.record();
+        let Value::Map(pairs) = reader.read()? else {
+            return Err(MapError::Value("map"));
+        };
+        self.slots = [Slot::Null; Column::COUNT];
+        self.slots[Column::LogTime as usize] = Slot::Time(time.unix_micros());
+        let (mut position, mut severity) = (None, false);
+        let (mut raw, mut reason) = (None, None);
+        for _ in 0..pairs {
+            let key = match reader.read()? {
+                Value::Str(&[key]) => key,
+                other => return Err(MapError::Key(format!("{other:?}"))),
+            };
+            let value = reader.read()?;
+            if let Some(column) = Column::from_key(key) {
+                self.slots[column as usize] =
+                    slot(column, value).ok_or(MapError::Value(column.name()))?;
+                severity |= column == Column::ErrorSeverity;
+                continue;
+            }
+            match key {
+                KEY_POSITION => position = value.integer().filter(|value| *value >= 0),
+                KEY_RAW => raw = value.bytes(),
+                KEY_REASON => reason = value.bytes(),
+                key => return Err(MapError::Key(char::from(key).to_string())),
+            }
+        }
+        self.position = position.ok_or(MapError::Value("position"))?.cast_unsigned();
+        match (raw, reason) {
+            (Some(raw), Some(reason)) => Ok(Some(Row::Rejected { raw, reason })),
+            _ if severity => Ok(Some(Row::Record)),
+            _ => Err(MapError::Value(Column::ErrorSeverity.name())),
+        }
+    }
+
+    /// Where the record stands in its stream.
+    #[inline]
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// When the record was written, in microseconds since 1970.
+    pub fn log_time(&self) -> i64 {
+        match self.slots[Column::LogTime as usize] {
+            Slot::Time(micros) => micros,
+            _ => 0,
+        }
+    }
+
+    /// The value in this column.
+    #[inline]
+    pub fn get(&self, column: Column) -> Slot<'a> {
+        self.slots[column as usize]
+    }
+}
+
+#[inline]
+fn slot(column: Column, value: Value<'_>) -> Option<Slot<'_>> {
+    Some(match (column.kind(), value) {
+        (_, Value::Nil) if column != Column::ErrorSeverity => Slot::Null,
+        (Kind::Text, Value::Str(text) | Value::Bin(text)) => Slot::Text(text),
+        (Kind::Int8, value) => Slot::Int(value.integer()?),
+        (Kind::Int4, value) => {
+            Slot::Int(value.integer().filter(|value| i32::try_from(*value).is_ok())?)
+        }
+        (Kind::Time, value) => Slot::Time(EventTime::from_value(value)?.unix_micros()),
+        (Kind::Severity, Value::Str(word)) => Slot::Severity(Severity::from_bytes(word)?),
+        _ => return None,
+    })
+}

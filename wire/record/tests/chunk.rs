@@ -1,0 +1,147 @@
+//! From csvlog into a forward chunk and out of it again.
+
+#![allow(clippy::unwrap_used)] // a test fails by panicking
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+use trunkline_forward::server::{Event, Server};
+use trunkline_forward::{EntryReader, Inflater, Limits, Message};
+use trunkline_record::{
+    ChunkBuilder, ChunkHeader, ChunkLimits, Column, End, Format, LogTimezone, Parser, RecordSlots,
+    Row, Severity, Slot, Source, StreamId, message,
+};
+
+const STREAM: StreamId = StreamId([7; 16]);
+
+fn source() -> Source {
+    Source { cluster: Some("orders".into()), pod: Some("orders-0".into()), ..Source::default() }
+}
+
+/// The messages that carry `log` in chunks of at most `limit` bytes, as a server reads them.
+fn ship(log: &[u8], limit: usize) -> Vec<Message> {
+    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    let mut builder = ChunkBuilder::new(ChunkLimits { bytes: limit, ..ChunkLimits::default() });
+    let (mut at, mut wire) = (0, Vec::new());
+    loop {
+        let consumed = parser.parse(&log[at..], at as u64, End::Final, &mut builder);
+        at += consumed;
+        if builder.is_empty() {
+            break;
+        }
+        let chunk = builder.finish(at as u64).unwrap();
+        message("postgres", &STREAM, &source(), "/log/a.csv", 5, &chunk, &mut wire);
+    }
+    let mut server = Server::new(Limits::default());
+    let mut buf = BytesMut::from(&wire[..]);
+    let mut messages = Vec::new();
+    while let Some(Event::Message(message)) = server.receive(&mut buf).unwrap() {
+        messages.push(message);
+    }
+    messages
+}
+
+#[test]
+fn a_record_arrives_with_every_column_its_position_and_its_source() {
+    let line = "2026-11-22 23:06:32.715 UTC,\"u\",\"d\",4711,\"f\",s.1,3,\"c\",2026-11-22 23:06:30 UTC,3/14,741,\
+                ERROR,22012,\"m \"\"q\"\"\",\"D\",\"h\",\"i\",7,\"C\",\"q\",8,\"L\",\"a\",\"b\",99,-42\n";
+    let log = format!("garbage\n{line}");
+    let messages = ship(log.as_bytes(), 1 << 20);
+    let [message] = &messages[..] else { panic!("{} messages", messages.len()) };
+    let header = ChunkHeader::from_options(&message.options).unwrap().unwrap();
+    assert_eq!(
+        (header.stream, header.from, header.to, header.acked),
+        (STREAM, 0, log.len() as u64, 5)
+    );
+    assert_eq!(
+        (header.source, header.path.as_deref(), header.table.as_str()),
+        (source(), Some("/log/a.csv"), "postgres")
+    );
+    assert_eq!(
+        message.options.chunk.as_deref(),
+        Some(format!("{STREAM}:0-{}", log.len()).as_bytes())
+    );
+
+    let entries = message.entries(&mut Inflater::new(1 << 20)).unwrap();
+    let mut entries = EntryReader::new(&entries.0);
+    let mut slots = RecordSlots::new();
+    let reason = b"1 columns, where csvlog has 23, 24 or 26";
+    assert_eq!(
+        slots.read(&mut entries).unwrap(),
+        Some(Row::Rejected { raw: b"garbage\n", reason })
+    );
+    assert_eq!(slots.position(), 0);
+    assert_eq!(slots.read(&mut entries).unwrap(), Some(Row::Record));
+    assert_eq!(slots.position(), 8);
+    let values: Vec<_> = Column::ALL.iter().map(|column| slots.get(*column)).collect();
+    let text = |text: &'static str| Slot::Text(text.as_bytes());
+    assert_eq!(
+        values,
+        [
+            Slot::Time(1_795_388_792_715_000),
+            text("u"),
+            text("d"),
+            Slot::Int(4711),
+            text("f"),
+            text("s.1"),
+            Slot::Int(3),
+            text("c"),
+            Slot::Time(1_795_388_790_000_000),
+            text("3/14"),
+            Slot::Int(741),
+            Slot::Severity(Severity::Error),
+            text("22012"),
+            text("m \"q\""),
+            text("D"),
+            text("h"),
+            text("i"),
+            Slot::Int(7),
+            text("C"),
+            text("q"),
+            Slot::Int(8),
+            text("L"),
+            text("a"),
+            text("b"),
+            Slot::Int(99),
+            Slot::Int(-42),
+        ]
+    );
+    assert_eq!(slots.read(&mut entries).unwrap(), None);
+}
+
+#[test]
+fn chunks_follow_one_another_without_a_gap() {
+    let line = "2026-11-22 23:06:32.715 UTC,,,1,,s.1,1,,2026-11-22 23:06:30 UTC,,0,LOG,00000,\"m\",,,,,,,,,\"\",\"\",,0\n";
+    let log = line.repeat(100);
+    let messages = ship(log.as_bytes(), 300);
+    assert!(messages.len() > 10, "{}", messages.len());
+    let mut at = 0;
+    for message in &messages {
+        let header = ChunkHeader::from_options(&message.options).unwrap().unwrap();
+        assert_eq!(header.from, at);
+        at = header.to;
+    }
+    assert_eq!(at, log.len() as u64);
+}
+
+#[test]
+fn a_chunk_of_a_newer_sender_is_refused() {
+    let messages = ship(b"garbage\n", 1 << 20);
+    let mut wire = messages[0].options.get("trunkline").unwrap().unwrap().to_vec();
+    let version = wire.iter().position(|byte| *byte == b'v').unwrap() + 1;
+    wire[version] = 2;
+    let mut message = vec![0x93, 0xa1, b't', 0xa0, 0x81, 0xa9];
+    message.extend_from_slice(b"trunkline");
+    message.extend_from_slice(&wire);
+    let message = Message::decode(&message.into()).unwrap();
+    let error = ChunkHeader::from_options(&message.options).unwrap_err();
+    assert_eq!(error.to_string(), "chunk header of version 2, only 1 is known");
+}
+
+proptest! {
+    #[test]
+    fn slots_survive_any_entries(bytes: Vec<u8>) {
+        let mut entries = EntryReader::new(&bytes);
+        let mut slots = RecordSlots::new();
+        while let Ok(Some(_)) = slots.read(&mut entries) {}
+    }
+}
