@@ -1,23 +1,31 @@
 //! Real servers and processes for tests, demo and benchmarks.
 //!
 //! A test says what it needs and gets the real thing: a private TimescaleDB ([`Store`]), a PostgreSQL whose log is
-//! collected ([`PostgresServer::source`]). What the harness started ends
+//! collected ([`PostgresServer::source`]), our own binaries as processes ([`Process`]). What the harness started ends
 //! with it, also when the test is killed; what it did not start it never touches. It knows the services from outside
 //! only: their command line, configuration, sockets and tables.
 
+pub mod config;
+pub mod csv_truth;
 pub mod database;
+pub mod fixtures;
 pub mod installation;
 pub mod instance;
+pub mod load;
 pub mod ports;
+pub mod process;
 pub mod procfs;
 pub mod server;
 pub mod settings;
 mod supervisor;
 pub mod wait;
 
+pub use config::{CollectorConfig, IngesterConfig};
 pub use database::{Database, Store};
+pub use fixtures::{Corpus, Fixture};
 pub use installation::Installation;
 pub use ports::free_port;
+pub use process::{Binary, Process};
 pub use server::{PostgresServer, StopMode};
 pub use settings::{Durability, Settings};
 pub use wait::eventually;

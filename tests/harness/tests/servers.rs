@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_harness::instance::{self, Instance};
 use trunkline_harness::procfs::pids_working_in;
-use trunkline_harness::{Installation, PostgresServer, Settings, StopMode, Store};
+use trunkline_harness::{Installation, PostgresServer, Process, Settings, StopMode, Store};
 
 /// Waits for something that another process does.
 fn soon(what: &str, holds: impl Fn() -> bool) {
@@ -116,13 +116,16 @@ fn two_servers_run_at_once_and_end_alone() {
 }
 
 #[test]
-fn a_killed_owner_takes_its_server_with_it() {
+fn a_killed_owner_takes_its_server_and_processes_with_it() {
     let (mut child, data) = owner_in_a_child();
+    let process: u32 = fs::read_to_string(data.with_file_name("process")).unwrap().parse().unwrap();
     assert!(!pids_working_in(&data).is_empty());
+    assert!(exists(process));
     child.kill().unwrap();
     child.wait().unwrap();
     soon("the server ended", || pids_working_in(&data).is_empty());
     soon("its directory is gone", || !data.parent().unwrap().exists());
+    soon("the process ended", || !exists(process));
 }
 
 #[test]
@@ -174,6 +177,9 @@ fn a_sweep_leaves_owned_and_foreign_directories_alone() {
 #[ignore = "runs in a child process of the tests that kill it"]
 fn child_that_owns_a_server() {
     let server = PostgresServer::start(&quick()).unwrap();
+    let log = server.data_dir().with_file_name("process.log");
+    let process = Process::spawn(Command::new("sleep").arg("600"), &log).unwrap();
+    fs::write(server.data_dir().with_file_name("process"), process.pid().to_string()).unwrap();
     println!("\ndata directory: {}", server.data_dir().display());
     std::thread::sleep(Duration::from_secs(600));
 }
@@ -198,6 +204,10 @@ fn parent_of(pid: u32) -> u32 {
 fn children_of(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+fn exists(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
 }
 
 fn kill9(pid: u32) {

@@ -1,0 +1,232 @@
+//! Our own binaries as real processes.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use rustix::process::Signal;
+
+use crate::procfs;
+use crate::supervisor::{Orphan, Supervised, tail};
+
+/// Lines of the log that a failing test shows.
+const TAIL_LINES: usize = 40;
+/// SIGKILL works at once, unless the process hangs in the kernel.
+const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One of the workspace's services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binary {
+    /// `trunkline-collector`
+    Collector,
+    /// `trunkline-ingester`
+    Ingester,
+}
+
+impl Binary {
+    /// The binary's name, which is its crate's too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Collector => "trunkline-collector",
+            Self::Ingester => "trunkline-ingester",
+        }
+    }
+
+    /// Where it is: in the target directory of the executable that asks, of the same profile. For a test `cargo build` brings both
+    /// binaries up to date first, once in a process; for another executable (demo, benchmarks) they must be there.
+    pub fn path(self) -> Result<PathBuf> {
+        static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        let directory =
+            DIRECTORY.get_or_init(|| find_or_build().map_err(|error| format!("{error:#}")));
+        let path = directory.as_ref().map_err(|error| anyhow!("{error}"))?.join(self.name());
+        ensure!(
+            path.is_file(),
+            "{} isn't built: run `cargo build --workspace` first",
+            path.display()
+        );
+        Ok(path)
+    }
+
+    /// A command for it. Settings of ours in the caller's environment don't reach it: a test says itself what is configured.
+    pub fn command(self) -> Result<Command> {
+        let mut command = Command::new(self.path()?);
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TRUNKLINE_"))
+        {
+            command.env_remove(name);
+        }
+        for name in ["RUST_LOG", "NAMESPACE", "POD_NAMESPACE", "POD_NAME", "NODE_NAME"] {
+            command.env_remove(name);
+        }
+        Ok(command)
+    }
+
+    /// The command `run --config FILE`.
+    pub fn run_command(self, config: &Path) -> Result<Command> {
+        let mut command = self.command()?;
+        command.args(["run", "--config"]).arg(config);
+        Ok(command)
+    }
+}
+
+/// The directory of the profile that we were built with, after building the services where cargo built us for a test.
+fn find_or_build() -> Result<PathBuf> {
+    let executable = env::current_exe().context("find this executable")?;
+    let directory = executable.parent().context("this executable has no directory")?;
+    if !directory.ends_with("deps") {
+        return Ok(directory.to_owned());
+    }
+    let profile = directory.parent().context("deps has no parent")?;
+    let target = profile.parent().context("the profile's directory has no parent")?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg("build").arg("--quiet").arg("--target-dir").arg(target);
+    cargo.args(["-p", Binary::Collector.name(), "-p", Binary::Ingester.name(), "--bins"]);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let output =
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().context("run cargo build")?;
+    ensure!(
+        output.status.success(),
+        "cargo build: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(profile.to_owned())
+}
+
+/// A running process whose output goes to a file. It is killed when this value is dropped, and when we die.
+///
+/// When a test panics, or the process has ended though nobody asked it to, dropping shows the end of its output.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    log: PathBuf,
+    supervised: Supervised,
+    asked_to_end: bool,
+}
+
+impl Process {
+    /// Starts a command; its standard output and error are appended to `log`.
+    pub fn spawn(command: &Command, log: &Path) -> Result<Self> {
+        let program = Path::new(command.get_program());
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let supervised = Supervised::spawn(command, log, Orphan { signal: "KILL", rubbish: None })?;
+        Ok(Self { name, log: log.to_owned(), supervised, asked_to_end: false })
+    }
+
+    /// Starts a service by `run --config FILE`.
+    pub fn run(binary: Binary, config: &Path, log: &Path) -> Result<Self> {
+        Self::spawn(&binary.run_command(config)?, log)
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.supervised.pid()
+    }
+
+    /// How it ended, if it has; 128 plus the signal's number when a signal ended it.
+    pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
+        self.supervised.try_wait()
+    }
+
+    /// Waits for its end, blocking.
+    pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        self.asked_to_end = true;
+        let status = self.supervised.wait(timeout)?;
+        status.with_context(|| {
+            format!("{} has not ended in {timeout:?}\n{}", self.name, self.log_tail())
+        })
+    }
+
+    /// Ends it by SIGKILL and waits for that.
+    pub fn kill9(&mut self) -> Result<()> {
+        self.asked_to_end = true;
+        self.supervised.signal(Signal::KILL)?;
+        self.wait(KILL_TIMEOUT).map(drop)
+    }
+
+    /// Asks it to end, by SIGTERM.
+    pub fn terminate(&mut self) -> Result<()> {
+        self.asked_to_end = true;
+        self.supervised.signal(Signal::TERM)
+    }
+
+    /// Asks it to end, by SIGTERM, and waits for that.
+    pub fn terminate_and_wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        self.terminate()?;
+        self.wait(timeout)
+    }
+
+    /// CPU time so far, in seconds; an error once it has ended.
+    pub fn cpu_seconds(&self) -> Result<f64> {
+        Ok(procfs::cpu_ticks(self.pid())?.seconds())
+    }
+
+    /// The largest resident set so far, in bytes; an error once it has ended.
+    pub fn peak_rss_bytes(&self) -> Result<u64> {
+        procfs::peak_rss_bytes(self.pid())
+    }
+
+    /// The end of its output.
+    pub fn log_tail(&self) -> String {
+        format!("--- {} ({})\n{}", self.name, self.log.display(), tail(&self.log, TAIL_LINES))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let ended = self.try_wait().ok().flatten();
+        if std::thread::panicking() || (ended.is_some() && !self.asked_to_end) {
+            eprintln!("{}", self.log_tail());
+        }
+        if let Err(error) = self.kill9() {
+            eprintln!("trunkline-harness: {error:#}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::Process;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    fn spawn(script: &str, log: &std::path::Path) -> Process {
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).env("WORD", "trunk");
+        Process::spawn(&command, log).unwrap()
+    }
+
+    #[test]
+    fn a_process_is_asked_measured_and_killed() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+
+        let mut polite = spawn(
+            "trap 'echo bye $WORD; exit 7' TERM; echo up; while :; do sleep 0.05; done",
+            &log,
+        );
+        while !polite.log_tail().contains("up") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(polite.peak_rss_bytes().unwrap() > 1 << 20);
+        assert!(polite.cpu_seconds().unwrap() >= 0.0);
+        assert_eq!(polite.terminate_and_wait(SOON).unwrap().code(), Some(7));
+        assert!(polite.log_tail().contains("bye trunk"));
+        assert!(polite.cpu_seconds().is_err());
+
+        let mut deaf = spawn("trap '' TERM; exec sleep 60", &log);
+        assert!(deaf.terminate_and_wait(Duration::from_millis(200)).is_err());
+        let pid = deaf.pid();
+        deaf.kill9().unwrap();
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+
+        assert_eq!(spawn("exit 2", &log).wait(SOON).unwrap().code(), Some(2));
+    }
+}
