@@ -203,6 +203,12 @@ mod tests {
         Process::spawn(&command, log).unwrap()
     }
 
+    fn until_it_says(word: &str, process: &Process) {
+        while !process.log_tail().lines().any(|line| line == word) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     #[test]
     fn a_process_is_asked_measured_and_killed() {
         let directory = tempfile::tempdir().unwrap();
@@ -212,16 +218,15 @@ mod tests {
             "trap 'echo bye $WORD; exit 7' TERM; echo up; while :; do sleep 0.05; done",
             &log,
         );
-        while !polite.log_tail().contains("up") {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until_it_says("up", &polite);
         assert!(polite.peak_rss_bytes().unwrap() > 1 << 20);
         assert!(polite.cpu_seconds().unwrap() >= 0.0);
         assert_eq!(polite.terminate_and_wait(SOON).unwrap().code(), Some(7));
         assert!(polite.log_tail().contains("bye trunk"));
         assert!(polite.cpu_seconds().is_err());
 
-        let mut deaf = spawn("trap '' TERM; exec sleep 60", &log);
+        let mut deaf = spawn("trap '' TERM; echo deaf; exec sleep 60", &log);
+        until_it_says("deaf", &deaf);
         assert!(deaf.terminate_and_wait(Duration::from_millis(200)).is_err());
         let pid = deaf.pid();
         deaf.kill9().unwrap();
