@@ -30,7 +30,7 @@ pub(super) fn is_doubled(mark: u32) -> bool {
 }
 
 /// The marks of the part of a buffer that has been looked at. It begins at a record's start.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Scan {
     marks: Vec<u32>,
     /// How many of the marks belong to ended lines.
@@ -54,12 +54,6 @@ impl Default for Carry {
     /// A record's start is as good as behind a separator.
     fn default() -> Self {
         Self { inside: 0, separator: 1, quote: 0, closing: 0 }
-    }
-}
-
-impl Default for Scan {
-    fn default() -> Self {
-        Self { marks: Vec::new(), ended: 0, scanned: 0, violated: false, carry: Carry::default() }
     }
 }
 
@@ -160,7 +154,7 @@ impl Scan {
             marks &= marks - 1;
             let line = (lines >> bit & 1) as u32;
             let double = (doubled >> bit & 1) as u32;
-            self.marks.push(base + bit | line << 31 | double << 30);
+            self.marks.push((base + bit) | (line << 31) | (double << 30));
             if line != 0 {
                 self.ended = self.marks.len();
             }
