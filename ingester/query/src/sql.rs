@@ -1,0 +1,213 @@
+//! A filter as SQL. The text is made of constants and parameter numbers; every value is bound.
+
+use chrono::{DateTime, Utc};
+use trunkline_record::StreamId;
+
+use crate::Filter;
+
+/// How a column comes out of the query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// `text`
+    Text,
+    /// `text[]`
+    TextArray,
+    /// `integer`
+    Int4,
+    /// `bigint`
+    Int8,
+    /// `timestamptz`
+    Time,
+    /// `uuid`
+    Uuid,
+    /// `jsonb`
+    Json,
+}
+
+/// The columns of the answer, in their order.
+pub const COLUMNS: [(&str, Type); 36] = [
+    ("log_time", Type::Time),
+    ("namespace", Type::Text),
+    ("cluster", Type::Text),
+    ("pod", Type::Text),
+    ("container", Type::Text),
+    ("node", Type::Text),
+    ("role", Type::Text),
+    ("user_name", Type::Text),
+    ("database_name", Type::Text),
+    ("process_id", Type::Int4),
+    ("connection_from", Type::Text),
+    ("session_id", Type::Text),
+    ("session_line_num", Type::Int8),
+    ("command_tag", Type::Text),
+    ("session_start_time", Type::Time),
+    ("virtual_transaction_id", Type::Text),
+    ("transaction_id", Type::Int8),
+    ("error_severity", Type::Text),
+    ("sql_state_code", Type::Text),
+    ("message", Type::Text),
+    ("detail", Type::Text),
+    ("hint", Type::Text),
+    ("internal_query", Type::Text),
+    ("internal_query_pos", Type::Int4),
+    ("context", Type::Text),
+    ("query", Type::Text),
+    ("query_pos", Type::Int4),
+    ("location", Type::Text),
+    ("application_name", Type::Text),
+    ("backend_type", Type::Text),
+    ("leader_pid", Type::Int4),
+    ("query_id", Type::Int8),
+    ("stream", Type::Uuid),
+    ("position", Type::Int8),
+    ("escaped", Type::TextArray),
+    ("extra", Type::Json),
+];
+
+/// Columns that `text` looks into.
+const TEXTS: [&str; 5] = ["message", "detail", "hint", "query", "context"];
+
+/// A value to bind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Param {
+    /// `timestamptz`
+    Time(DateTime<Utc>),
+    /// `text`
+    Text(String),
+    /// `text[]`
+    Texts(Vec<String>),
+    /// `bigint`
+    Int(i64),
+    /// `uuid`
+    Stream(StreamId),
+}
+
+/// A statement and its parameters: `$1` is the first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sql {
+    /// The statement.
+    pub text: String,
+    /// What to bind.
+    pub params: Vec<Param>,
+}
+
+impl Sql {
+    /// The rows of one page, newest first, [`COLUMNS`] each, and one row more when there is another page.
+    pub fn page(filter: &Filter) -> Self {
+        let mut sql = Self::default();
+        let mut conditions = Vec::new();
+        if let Some(from) = filter.from {
+            conditions.push(format!("log_time >= {}", sql.bind(Param::Time(from))));
+        }
+        if let Some(to) = filter.to {
+            conditions.push(format!("log_time < {}", sql.bind(Param::Time(to))));
+        }
+        if let Some(cursor) = filter.cursor {
+            let time = sql.bind(Param::Time(cursor.log_time));
+            let stream = sql.bind(Param::Stream(cursor.stream));
+            let position = sql.bind(Param::Int(cursor.position));
+            // The first condition follows from the second; it is what leaves out hypertable chunks.
+            conditions.push(format!("log_time <= {time}"));
+            conditions.push(format!("(log_time, stream, position) < ({time}, {stream}, {position})"));
+        }
+        if !filter.clusters.is_empty() {
+            let clusters = sql.bind(Param::Texts(filter.clusters.clone()));
+            conditions.push(format!("cluster = ANY({clusters})"));
+        }
+        if !filter.severities.is_empty() {
+            let names = filter.severities.iter().map(ToString::to_string).collect();
+            let severities = sql.bind(Param::Texts(names));
+            conditions.push(format!("error_severity = ANY({severities}::log.severity[])"));
+        }
+        if let Some(text) = &filter.text {
+            let pattern = sql.bind(Param::Text(like(text)));
+            let columns = TEXTS.map(|column| format!("{column} ILIKE {pattern}"));
+            conditions.push(format!("({})", columns.join(" OR ")));
+        }
+        let limit = sql.bind(Param::Int(i64::from(filter.limit) + 1));
+        let columns = COLUMNS.map(|(name, _)| match name {
+            "error_severity" => "error_severity::text",
+            name => name,
+        });
+        sql.text = format!("SELECT {} FROM log.postgres", columns.join(", "));
+        if !conditions.is_empty() {
+            sql.text.push_str(" WHERE ");
+            sql.text.push_str(&conditions.join(" AND "));
+        }
+        sql.text.push_str(" ORDER BY log_time DESC, stream DESC, position DESC LIMIT ");
+        sql.text.push_str(&limit);
+        sql
+    }
+
+    fn bind(&mut self, param: Param) -> String {
+        self.params.push(param);
+        format!("${}", self.params.len())
+    }
+}
+
+/// A pattern that finds `text` anywhere, taken literally.
+fn like(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for char in text.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use trunkline_record::Severity;
+
+    use super::*;
+    use crate::Cursor;
+
+    #[test]
+    fn every_filter_becomes_a_condition() {
+        let filter = Filter {
+            from: DateTime::from_timestamp(1, 0),
+            to: DateTime::from_timestamp(2, 0),
+            clusters: vec!["a".to_owned()],
+            severities: vec![Severity::Error],
+            text: Some("50%_\\".to_owned()),
+            limit: 10,
+            cursor: Some(Cursor {
+                log_time: DateTime::from_timestamp(1, 5).unwrap(),
+                stream: StreamId([1; 16]),
+                position: 7,
+            }),
+        };
+        let sql = Sql::page(&filter);
+        let (_, conditions) = sql.text.split_once(" WHERE ").unwrap();
+        assert_eq!(
+            conditions,
+            "log_time >= $1 AND log_time < $2 AND log_time <= $3 AND (log_time, stream, position) < ($3, $4, $5) \
+             AND cluster = ANY($6) AND error_severity = ANY($7::log.severity[]) AND (message ILIKE $8 OR detail ILIKE $8 \
+             OR hint ILIKE $8 OR query ILIKE $8 OR context ILIKE $8) ORDER BY log_time DESC, stream DESC, position DESC LIMIT $9"
+        );
+        assert_eq!(sql.params[7], Param::Text(r"%50\%\_\\%".to_owned()));
+        assert_eq!(sql.params[8], Param::Int(11));
+    }
+
+    #[test]
+    fn no_filter_means_no_condition() {
+        assert!(!Sql::page(&Filter::default()).text.contains("WHERE"));
+    }
+
+    proptest! {
+        // Two requests that give the same parameters with other values have the same statement: so no value is in it.
+        #[test]
+        fn no_input_reaches_the_statement(cluster in "\\PC*", text in "\\PC+", limit in 1_u32..=10_000) {
+            let of = |cluster: &str, text: &str, limit: &str| {
+                let parameters = [("cluster", cluster), ("text", text), ("limit", limit)];
+                Sql::page(&Filter::parse(parameters, DateTime::UNIX_EPOCH).unwrap()).text
+            };
+            prop_assert_eq!(of(&cluster, &text, &limit.to_string()), of("x", "y", "1"));
+        }
+    }
+}
