@@ -1,0 +1,111 @@
+//! The parser alone, on a log in memory and one thread, beside readers that everyone knows.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::json;
+use trunkline_record::{
+    ChunkBuilder, ChunkLimits, End, Format, LogRecord, LogTimezone, Parser, Rejected, Sink,
+};
+
+use crate::generate::Generator;
+use crate::report::{Report, progress};
+
+const FIGURES: [&str; 4] =
+    ["parse_csvlog_mb_s", "parse_csv_crate_mb_s", "parse_python_csv_mb_s", "encode_csvlog_mb_s"];
+
+/// Counts what it is given.
+#[derive(Default)]
+struct Count {
+    records: usize,
+    rejected: usize,
+}
+
+impl Sink for Count {
+    fn record(&mut self, _: u64, _: usize, _: &LogRecord<'_>) -> ControlFlow<()> {
+        self.records += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn rejected(&mut self, _: Rejected<'_>) -> ControlFlow<()> {
+        self.rejected += 1;
+        ControlFlow::Continue(())
+    }
+}
+
+pub fn run(report: &Report) -> Result<()> {
+    if !report.wants(&FIGURES) {
+        return Ok(());
+    }
+    progress(&format!("parsing {} records in memory", report.rows));
+    let mut generator = Generator::new(1, 100);
+    let mut log = Vec::new();
+    for _ in 0..report.rows {
+        log.extend_from_slice(generator.next_record().as_bytes());
+    }
+    let mut speeds: [Vec<f64>; 4] = Default::default();
+    for _ in 0..report.repeat {
+        let ways: [fn(&[u8]) -> Result<usize>; 4] = [ours, csv_crate, python, encode];
+        for (way, speeds) in ways.iter().zip(&mut speeds) {
+            let start = Instant::now();
+            let records = way(&log)?;
+            speeds.push(log.len() as f64 / 1e6 / start.elapsed().as_secs_f64());
+            ensure!(records == report.rows, "{records} records of {}", report.rows);
+        }
+    }
+    let more = json!({"records": report.rows, "bytes": log.len()});
+    for (name, speeds) in FIGURES.iter().zip(&speeds) {
+        report.figure(name, "MB/s", speeds, more.clone())?;
+    }
+    Ok(())
+}
+
+fn ours(log: &[u8]) -> Result<usize> {
+    let mut count = Count::default();
+    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    parser.parse(log, 0, End::Final, &mut count);
+    ensure!(count.rejected == 0, "{} records rejected", count.rejected);
+    Ok(count.records)
+}
+
+/// Parsed, packed into forward chunks and compressed: all of the collector's work but reading and sending.
+fn encode(log: &[u8]) -> Result<usize> {
+    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    let mut builder = ChunkBuilder::new(ChunkLimits::default());
+    let (mut at, mut records) = (0, 0);
+    while at < log.len() {
+        at += parser.parse(&log[at..], at as u64, End::Final, &mut builder);
+        records += builder.finish(at as u64)?.records as usize;
+    }
+    Ok(records)
+}
+
+fn csv_crate(log: &[u8]) -> Result<usize> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(log);
+    let (mut record, mut count) = (csv::ByteRecord::new(), 0);
+    while reader.read_byte_record(&mut record)? {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Python's csv module, started anew and given the log by a pipe; its start is part of the time.
+fn python(log: &[u8]) -> Result<usize> {
+    const SCRIPT: &str = "import csv,io,sys\n\
+        log = io.TextIOWrapper(sys.stdin.buffer, encoding='utf-8', errors='surrogateescape', newline='')\n\
+        print(sum(1 for _ in csv.reader(log, strict=True)))";
+    let mut child = Command::new("python3")
+        .args(["-c", SCRIPT])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("run python3 for a comparison")?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(log).context("give python3 the log")?;
+    }
+    let output = child.wait_with_output().context("wait for python3")?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().context("python3's count")
+}
