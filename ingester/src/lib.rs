@@ -1,1 +1,17 @@
 //! Receives Fluent Forward and copies log records into TimescaleDB.
+//!
+//! The way of a forward chunk: [`receive`] cuts it off a connection and hands it to the writer of its stream; [`batch`] says
+//! when a writer has enough for a transaction; [`store`] runs the transaction and answers; [`receive`] sends the ack. [`api`]
+//! answers queries beside that.
+
+pub mod api;
+pub mod app;
+pub mod batch;
+pub mod chunk;
+pub mod cli;
+pub mod config;
+pub mod health;
+pub mod log;
+pub mod metrics;
+pub mod receive;
+pub mod store;

@@ -58,7 +58,8 @@ impl FromStr for Cursor {
             return Err(InvalidCursor);
         }
         Ok(Self {
-            log_time: DateTime::from_timestamp_micros(i64::from_be_bytes(*time)).ok_or(InvalidCursor)?,
+            log_time: DateTime::from_timestamp_micros(i64::from_be_bytes(*time))
+                .ok_or(InvalidCursor)?,
             stream: StreamId(*stream),
             position: i64::from_be_bytes(position),
         })

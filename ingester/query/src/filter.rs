@@ -83,7 +83,9 @@ impl Filter {
                 "text" => filter.text.replace(value.to_owned()).is_some(),
                 "limit" => limit.replace(number(value).map_err(error)?).is_some(),
                 "cursor" => {
-                    let cursor = value.parse().map_err(|e: crate::InvalidCursor| error(format!("is {e}")))?;
+                    let cursor = value
+                        .parse()
+                        .map_err(|e: crate::InvalidCursor| error(format!("is {e}")))?;
                     filter.cursor.replace(cursor).is_some()
                 }
                 _ => return Err(error(format!("is unknown; there are {PARAMETERS}"))),
@@ -95,7 +97,10 @@ impl Filter {
         if let (Some(from), Some(to)) = (filter.from, filter.to)
             && to < from
         {
-            return Err(FilterError { parameter: "to".to_owned(), reason: "is before from".to_owned() });
+            return Err(FilterError {
+                parameter: "to".to_owned(),
+                reason: "is before from".to_owned(),
+            });
         }
         // An empty text is in every row, also in those that have none of the columns.
         filter.text = filter.text.filter(|text| !text.is_empty());
@@ -145,7 +150,8 @@ mod tests {
 
     #[test]
     fn clusters_and_severities_are_repeatable() {
-        let parameters = [("cluster", "a"), ("severity", "error"), ("cluster", "b"), ("severity", "FATAL")];
+        let parameters =
+            [("cluster", "a"), ("severity", "error"), ("cluster", "b"), ("severity", "FATAL")];
         let filter = Filter::parse(parameters, now()).unwrap();
         assert_eq!(filter.clusters, ["a", "b"]);
         assert_eq!(filter.severities, [Severity::Error, Severity::Fatal]);

@@ -108,7 +108,8 @@ impl Sql {
             let position = sql.bind(Param::Int(cursor.position));
             // The first condition follows from the second; it is what leaves out hypertable chunks.
             conditions.push(format!("log_time <= {time}"));
-            conditions.push(format!("(log_time, stream, position) < ({time}, {stream}, {position})"));
+            conditions
+                .push(format!("(log_time, stream, position) < ({time}, {stream}, {position})"));
         }
         if !filter.clusters.is_empty() {
             let clusters = sql.bind(Param::Texts(filter.clusters.clone()));

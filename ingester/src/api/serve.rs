@@ -1,0 +1,73 @@
+//! The routes, and the server that serves them.
+
+use std::io;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::problem::Problem;
+use super::{health, logs, metrics};
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::store::Pool;
+
+/// What endpoints work with.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// Connections for queries.
+    pub pool: Pool,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What keeps the service from being ready.
+    pub health: Health,
+}
+
+/// Serves on `listener` until `stop`, then finishes what was asked.
+pub async fn serve(listener: TcpListener, api: Api, stop: CancellationToken) -> io::Result<()> {
+    axum::serve(listener, router(api)).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+fn router(api: Api) -> Router {
+    let metrics_of_all = api.metrics.clone();
+    let mut router = Router::new();
+    for (path, endpoint) in [
+        ("/api/v1/logs", get(logs::logs)),
+        ("/health/live", get(health::live)),
+        ("/health/ready", get(health::ready)),
+        ("/metrics", get(metrics::metrics)),
+    ] {
+        router = router.route(path, counted(path, endpoint, &api.metrics));
+    }
+    router
+        .fallback(move || async move {
+            metrics_of_all.http_request("other", 404);
+            Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+        })
+        .with_state(api)
+}
+
+fn counted(
+    path: &'static str,
+    endpoint: MethodRouter<Api>,
+    metrics: &Metrics,
+) -> MethodRouter<Api> {
+    let metrics = metrics.clone();
+    let not_allowed =
+        || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is understood here") };
+    endpoint.fallback(not_allowed).layer(middleware::from_fn(
+        move |request: Request, next: Next| {
+            let metrics = metrics.clone();
+            async move {
+                let response: Response = next.run(request).await.into_response();
+                metrics.http_request(path, response.status().as_u16());
+                response
+            }
+        },
+    ))
+}

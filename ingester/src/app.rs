@@ -1,0 +1,149 @@
+//! The service as a whole: bind, run, drain.
+
+use std::io;
+use std::net::SocketAddr;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::api::{self, Api};
+use crate::config::{self, Config};
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::receive::{self, Memory, Route};
+use crate::store::{self, OpenError, Pool, Writer};
+
+/// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
+/// what bounds memory is [`Memory`].
+const WRITER_QUEUE: usize = 1_024;
+
+/// A service whose addresses are bound.
+#[derive(Debug)]
+pub struct Ingester {
+    config: Config,
+    forward: TcpListener,
+    http: TcpListener,
+    writers: Pool,
+    queries: Pool,
+}
+
+/// Why the service doesn't run, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// An address that isn't free, or isn't ours.
+    #[error("{setting}: can't listen on {address}: {source}")]
+    Bind {
+        /// The key, with its table.
+        setting: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database is there, and can't be used.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A task that should have gone on ended.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+impl Error {
+    /// Whether it is something that whoever starts the service has to mend, rather than a failure while running.
+    pub fn is_configuration(&self) -> bool {
+        !matches!(self, Self::Ended(_))
+    }
+}
+
+impl Ingester {
+    /// Takes the addresses, so that one that isn't free shows before anything else happens.
+    pub async fn bind(config: Config) -> Result<Self, Error> {
+        let url = config.database.url()?;
+        let writers = Pool::for_writers(&config.database, url);
+        let queries = Pool::for_queries(&config.database, url, config.http.query_timeout);
+        let bind = async |setting, address| {
+            TcpListener::bind(address).await.map_err(|source| Error::Bind {
+                setting,
+                address,
+                source,
+            })
+        };
+        let forward = bind("forward.listen", config.forward.listen).await?;
+        let http = bind("http.listen", config.http.listen).await?;
+        Ok(Self { config, forward, http, writers, queries })
+    }
+
+    /// Runs until `stop`, then stores and answers what is in hand, within the time that the configuration grants.
+    ///
+    /// Connections are accepted once the database's schema is up to date; until then they wait in the listener's backlog.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
+        let Self { config, forward, http, writers, queries } = self;
+        let (metrics, health) = (Metrics::default(), Health::default());
+        let tasks = TaskTracker::new();
+        health.set(store::HEALTH, "the database has not been reached yet");
+        tracing::info!(
+            forward = %config.forward.listen,
+            http = %config.http.listen,
+            database = config.database.url.as_ref().map(ToString::to_string),
+            "started"
+        );
+        let api = Api { pool: queries, metrics: metrics.clone(), health: health.clone() };
+        let mut api = tasks
+            .spawn(api::serve(http, api, stop.clone()).instrument(tracing::info_span!("http")));
+
+        let is_open = tokio::select! {
+            is_open = store::open(&writers, &health, &stop) => is_open?,
+            _ = &mut api => return Err(Error::Ended("the HTTP server")),
+        };
+        let mut storing = FuturesUnordered::new();
+        if is_open {
+            let limits = config.forward.limits();
+            let mut queues = Vec::new();
+            for index in 0..config.database.connections {
+                let (sender, queue) = mpsc::channel(WRITER_QUEUE);
+                queues.push(sender);
+                let (pool, metrics, health) = (writers.clone(), metrics.clone(), health.clone());
+                let writer = Writer::new(index, queue, config.batch, pool, limits, metrics, health);
+                storing.push(
+                    tasks.spawn(writer.run().instrument(tracing::info_span!("writer", index))),
+                );
+            }
+            let context = receive::Context {
+                limits,
+                memory: Memory::new(config.forward.memory, metrics.clone()),
+                route: Route::new(queues, metrics.clone()),
+                metrics: metrics.clone(),
+            };
+            let max_connections = config.forward.max_connections;
+            tasks.spawn(receive::listen(
+                forward,
+                max_connections,
+                context,
+                stop.clone(),
+                tasks.clone(),
+            ));
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = storing.next() => return Err(Error::Ended("a writer")),
+                _ = &mut api => return Err(Error::Ended("the HTTP server")),
+            }
+        }
+        tracing::info!(grace = ?config.shutdown_grace, "stopping");
+        tasks.close();
+        match tokio::time::timeout(config.shutdown_grace, tasks.wait()).await {
+            Ok(()) => tracing::info!("stopped"),
+            Err(_) => tracing::warn!(
+                unacked_chunks = metrics.unacked_chunks.get(),
+                "stopped with work left over; senders keep what was not acknowledged"
+            ),
+        }
+        Ok(())
+    }
+}

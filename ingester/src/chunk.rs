@@ -1,0 +1,169 @@
+//! A forward chunk on its way from a connection to a writer, and the way of its answer back.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::OwnedPermit;
+use trunkline_forward::Message;
+use trunkline_record::ChunkHeader;
+
+use crate::batch::Weight;
+use crate::metrics::Metrics;
+use crate::receive::MemoryPermit;
+
+/// A forward chunk that was received and hasn't been answered.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Which records of which stream it holds.
+    pub header: ChunkHeader,
+    /// The records, as they came.
+    pub message: Message,
+    /// Where the answer goes.
+    pub reply: Reply,
+    /// When it was received.
+    pub received: Instant,
+    /// Its share of the memory for forward chunks, given back when it is dropped.
+    pub memory: MemoryPermit,
+}
+
+/// Bytes of log that one record is taken to have where the sender doesn't say how many records there are.
+const TYPICAL_RECORD: u64 = 256;
+
+impl Chunk {
+    /// What it adds to a batch, by the sender's word.
+    pub fn weight(&self) -> Weight {
+        let log = self.header.to.saturating_sub(self.header.from);
+        let bytes = log.max(self.message.packed_len() as u64);
+        Weight { rows: self.message.options.size.unwrap_or(bytes / TYPICAL_RECORD), bytes }
+    }
+}
+
+/// Answers one forward chunk, on the connection on which it came. Dropped unused, it answers nothing, and the sender keeps the
+/// forward chunk.
+#[derive(Debug)]
+pub struct Reply {
+    permit: OwnedPermit<Answer>,
+    chunk: Option<Bytes>,
+    unanswered: Unanswered,
+}
+
+/// Counts one forward chunk for as long as it is unanswered.
+#[derive(Debug)]
+struct Unanswered(Metrics);
+
+impl Unanswered {
+    fn new(metrics: Metrics) -> Self {
+        metrics.unacked_chunks.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.unacked_chunks.dec();
+    }
+}
+
+/// What a connection is to do about a forward chunk.
+#[derive(Debug)]
+pub enum Answer {
+    /// Acknowledge the forward chunk of this id.
+    Ack(Bytes),
+    /// It is stored, and its sender asked for no ack.
+    Stored,
+    /// Close: this forward chunk, and so whatever the sender has behind it, can't be stored.
+    Refuse(Refusal),
+}
+
+/// Why a connection is closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There are records before it that were neither stored nor acknowledged.
+    #[error(
+        "forward chunk of stream {stream} begins at {from}, and the stream is stored up to {}; its sender holds acks up to {acked}",
+        .committed.map_or_else(|| "nothing".to_owned(), |position| position.to_string())
+    )]
+    Gap {
+        /// The stream.
+        stream: trunkline_record::StreamId,
+        /// Where the forward chunk begins.
+        from: u64,
+        /// Up to where its sender holds acks.
+        acked: u64,
+        /// Up to where the stream is stored.
+        committed: Option<u64>,
+    },
+    /// Its bytes make no sense.
+    #[error("forward chunk of stream {stream} can't be read: {reason}")]
+    Undecodable {
+        /// The stream.
+        stream: trunkline_record::StreamId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Not understood at all.
+    #[error("not understood: {0}")]
+    Protocol(#[from] trunkline_forward::Error),
+    /// The option map names a stream in a way that isn't understood.
+    #[error("option map not understood: {0}")]
+    Header(#[from] trunkline_record::HeaderError),
+    /// From a client that isn't a Trunkline collector.
+    #[error(
+        "message with tag {tag:?} names no stream: other senders than trunkline-collector are not supported yet"
+    )]
+    Foreign {
+        /// The message's tag.
+        tag: String,
+    },
+    /// For a table that isn't there.
+    #[error("forward chunk of stream {stream} is for table {table:?}, which isn't known")]
+    Table {
+        /// The stream.
+        stream: trunkline_record::StreamId,
+        /// The table's name.
+        table: String,
+    },
+    /// Metrics or traces.
+    #[error("message with tag {tag:?} holds no logs (fluent_signal {signal})")]
+    Signal {
+        /// The message's tag.
+        tag: String,
+        /// 1 metrics, 2 traces.
+        signal: u64,
+    },
+}
+
+impl Refusal {
+    /// One word for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Gap { .. } => "gap",
+            Self::Undecodable { .. } => "undecodable",
+            Self::Protocol(trunkline_forward::Error::MessageTooLarge { .. }) => "too_large",
+            Self::Protocol(_) => "protocol",
+            Self::Header(_) => "header",
+            Self::Foreign { .. } => "foreign",
+            Self::Table { .. } => "table",
+            Self::Signal { .. } => "signal",
+        }
+    }
+}
+
+impl Reply {
+    /// For the forward chunk with this id, if its sender gave it one, over a place reserved in its connection's queue of answers.
+    pub fn new(permit: OwnedPermit<Answer>, chunk: Option<Bytes>, metrics: Metrics) -> Self {
+        Self { permit, chunk, unanswered: Unanswered::new(metrics) }
+    }
+
+    /// It is committed.
+    pub fn stored(self) {
+        drop(self.unanswered);
+        self.permit.send(self.chunk.map_or(Answer::Stored, Answer::Ack));
+    }
+
+    /// It can't be stored.
+    pub fn refuse(self, refusal: Refusal) {
+        drop(self.unanswered);
+        self.permit.send(Answer::Refuse(refusal));
+    }
+}

@@ -1,0 +1,156 @@
+//! The configuration as a whole: a TOML file, overridden by the environment. Each subsystem owns the settings of its table.
+
+use std::path::Path;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::Deserialize;
+
+use crate::{api, batch, log, receive, store};
+
+const PREFIX: &str = "TRUNKLINE_INGESTER_";
+const DATABASE_URL: &str = "TRUNKLINE_DATABASE_URL";
+
+/// All settings. `ingester.toml` beside this crate shows each with its default.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The database that records are stored in.
+    pub database: store::Config,
+    /// The Forward listener.
+    pub forward: receive::Config,
+    /// When a batch is cut.
+    pub batch: batch::Config,
+    /// The HTTP listener.
+    pub http: api::Config,
+    /// The process's own log.
+    pub log: log::Config,
+    /// How long a stop may take to store and acknowledge what is in hand.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: store::Config::default(),
+            forward: receive::Config::default(),
+            batch: batch::Config::default(),
+            http: api::Config::default(),
+            log: log::Config::default(),
+            shutdown_grace: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why a configuration was refused; the message is one line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file isn't there, or can't be read.
+    #[error("configuration file {path}: {source}")]
+    File {
+        /// As it was given.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A key that isn't known, or a value that can't be read.
+    #[error("{0}")]
+    Value(String),
+    /// Values that can be read and make no sense.
+    #[error("{setting}: {reason}")]
+    Invalid {
+        /// The key, with its table.
+        setting: &'static str,
+        /// What is wrong with its value.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads `file`, when there is one, and the environment, and checks the whole.
+    pub fn load(file: Option<&Path>) -> Result<Self, Error> {
+        let mut figment = Figment::new();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| Error::File { path: path.display().to_string(), source })?;
+            figment = figment.merge(Toml::string(&text));
+        }
+        figment = figment.merge(
+            Env::raw().only(&[DATABASE_URL]).map(|_| "database.url".into()).lowercase(false),
+        );
+        figment = figment
+            .merge(Env::prefixed(PREFIX).filter(|key| !by_kubernetes(key.as_str())).split("__"));
+        let config: Self = figment.extract().map_err(|error| Error::Value(one_line(&error)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.database.check()?;
+        self.forward.check()?;
+        self.batch.check()?;
+        self.http.check()?;
+        self.log.check()
+    }
+}
+
+/// Whether Kubernetes put this variable (without our prefix) there, as it does for a Service named `trunkline-ingester`.
+fn by_kubernetes(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    key == "PORT" || key.starts_with("PORT_") || key.starts_with("SERVICE_")
+}
+
+fn one_line(error: &figment::Error) -> String {
+    error
+        .clone()
+        .into_iter()
+        .map(|error| {
+            let path = error.path.join(".");
+            if path.is_empty() { error.kind.to_string() } else { format!("{path}: {}", error.kind) }
+        })
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(toml: &str) -> Result<Config, String> {
+        Figment::from(Toml::string(toml)).extract().map_err(|error| one_line(&error))
+    }
+
+    #[test]
+    fn the_sample_file_shows_the_defaults() {
+        assert_eq!(parse(include_str!("../ingester.toml")), Ok(Config::default()));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = parse("[forward]\nlissten = \"x\"").unwrap_err();
+        assert!(error.contains("lissten") && error.contains("listen"), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn a_bad_value_names_its_setting() {
+        let error = parse("[batch]\nage = \"soon\"").unwrap_err();
+        assert!(error.contains("batch.age"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_database_url_is_not_repeated() {
+        let error = parse("[database]\nurl = \"postgres://u:s3cret@host:port/db\"").unwrap_err();
+        assert!(error.contains("database.url") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn variables_of_a_kubernetes_service_are_not_settings() {
+        for key in ["PORT", "PORT_24224_TCP_ADDR", "SERVICE_HOST", "SERVICE_PORT_FORWARD"] {
+            assert!(by_kubernetes(key), "{key}");
+        }
+        assert!(!by_kubernetes("FORWARD__LISTEN"));
+    }
+}

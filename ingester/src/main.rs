@@ -1,0 +1,91 @@
+//! The program: reads the configuration, builds the service, and runs it until a signal ends it.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use trunkline_ingester::app::{self, Ingester};
+use trunkline_ingester::cli::{Cli, Command};
+use trunkline_ingester::config::Config;
+use trunkline_ingester::store::{self, Pool};
+
+/// Bad configuration, or a database that can't be used: somebody has to mend something.
+const EXIT_CONFIGURATION: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(&cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("trunkline-ingester: {:#}", failure.error);
+            failure.code
+        }
+    }
+}
+
+struct Failure {
+    error: anyhow::Error,
+    code: ExitCode,
+}
+
+/// What isn't otherwise known is a failure while running.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self { error, code: ExitCode::FAILURE }
+    }
+}
+
+fn configuration(error: impl Into<anyhow::Error>) -> Failure {
+    Failure { error: error.into(), code: ExitCode::from(EXIT_CONFIGURATION) }
+}
+
+fn execute(command: &Command) -> Result<(), Failure> {
+    let config = Config::load(command.config_file()).map_err(configuration)?;
+    if let Command::CheckConfig(_) = command {
+        println!("the configuration is valid");
+        return Ok(());
+    }
+    config.log.init().map_err(configuration)?;
+    let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
+    let result = match command {
+        Command::Migrate(_) => runtime.block_on(migrate(&config)),
+        _ => runtime.block_on(run(config)),
+    };
+    // What is left over must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run(config: Config) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    stop_on_signal(&stop).context("can't listen for signals")?;
+    let of = |error: app::Error| match error.is_configuration() {
+        true => configuration(error),
+        false => anyhow::Error::from(error).into(),
+    };
+    Ingester::bind(config).await.map_err(of)?.run(stop).await.map_err(of)
+}
+
+async fn migrate(config: &Config) -> Result<(), Failure> {
+    let url = config.database.url().map_err(configuration)?;
+    let pool = Pool::for_writers(&config.database, url);
+    let applied = store::migrate(&pool).await.map_err(configuration)?;
+    for migration in &applied {
+        println!("applied {:04}_{}", migration.version, migration.name);
+    }
+    println!("the schema is up to date");
+    Ok(())
+}
+
+fn stop_on_signal(stop: &CancellationToken) -> std::io::Result<()> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let (mut signals, stop) = (signal(kind)?, stop.clone());
+        tokio::spawn(async move {
+            signals.recv().await;
+            stop.cancel();
+        });
+    }
+    Ok(())
+}

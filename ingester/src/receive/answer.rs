@@ -1,0 +1,51 @@
+//! The answering side of a connection: acks in the order of the commits, each in one write.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::sync::mpsc::Receiver;
+use tokio_util::sync::CancellationToken;
+use trunkline_forward::ack;
+
+use super::Context;
+use crate::chunk::Answer;
+
+/// A peer that doesn't take its acks for this long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Writes answers until the reading side and every writer have dropped theirs, then closes. A refusal, or a peer that doesn't
+/// read, ends the connection at once: `closing` tells the reading side.
+pub(super) async fn answer(
+    mut queue: Receiver<Answer>,
+    mut socket: OwnedWriteHalf,
+    context: &Context,
+    closing: &CancellationToken,
+) {
+    let mut out = Vec::with_capacity(64);
+    while let Some(answer) = queue.recv().await {
+        let chunk = match answer {
+            Answer::Ack(chunk) => chunk,
+            Answer::Stored => continue,
+            Answer::Refuse(refusal) => {
+                context.metrics.refused(refusal.kind());
+                tracing::warn!(reason = %refusal, kind = refusal.kind(), "connection refused");
+                break;
+            }
+        };
+        out.clear();
+        ack::encode(&chunk, &mut out);
+        match tokio::time::timeout(WRITE_TIMEOUT, socket.write_all(&out)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "connection lost");
+                break;
+            }
+            Err(_) => {
+                tracing::warn!("connection closed: its peer doesn't read acks");
+                break;
+            }
+        }
+    }
+    closing.cancel();
+}

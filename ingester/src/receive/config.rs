@@ -1,0 +1,87 @@
+//! `[forward]`
+
+use std::net::SocketAddr;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+use trunkline_forward::Limits;
+
+use crate::config::Error;
+
+/// The Forward listener, and what it may hold in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Largest message on the wire.
+    pub max_message: ByteSize,
+    /// Largest content of one message once it is decompressed.
+    pub max_decompressed: ByteSize,
+    /// Connections at a time; more are closed at once.
+    pub max_connections: usize,
+    /// Forward chunks that are held, as they came, until they are stored, over all connections.
+    pub memory: ByteSize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([0, 0, 0, 0], 24_224)),
+            max_message: ByteSize::mib(32),
+            max_decompressed: ByteSize::mib(64),
+            max_connections: 4_096,
+            memory: ByteSize::mib(128),
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let invalid =
+            |setting, reason: &str| Err(Error::Invalid { setting, reason: reason.to_owned() });
+        if self.max_connections == 0 {
+            return invalid("forward.max_connections", "must be more than 0");
+        }
+        if self.max_message.as_u64() == 0 || self.max_message > ByteSize::gib(1) {
+            return invalid("forward.max_message", "must be more than 0 and at most 1 GiB");
+        }
+        if self.max_decompressed.as_u64() == 0 || self.max_decompressed > ByteSize::gib(1) {
+            return invalid("forward.max_decompressed", "must be more than 0 and at most 1 GiB");
+        }
+        if self.memory < self.max_message {
+            return invalid(
+                "forward.memory",
+                "must be at least forward.max_message, or a message of that size would never fit",
+            );
+        }
+        if self.memory > ByteSize::tib(1) {
+            return invalid("forward.memory", "must be at most 1 TiB");
+        }
+        Ok(())
+    }
+
+    /// The limits as the codec takes them.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_message: size(self.max_message),
+            max_decompressed: size(self.max_decompressed),
+        }
+    }
+}
+
+/// As a length in memory; what doesn't fit one is as good as no limit.
+fn size(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_holds_the_largest_message() {
+        let config = Config { memory: ByteSize::mib(16), ..Config::default() };
+        assert!(config.check().unwrap_err().to_string().starts_with("forward.memory"));
+    }
+}

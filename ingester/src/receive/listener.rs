@@ -1,0 +1,71 @@
+//! Accepts connections until told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use trunkline_forward::Limits;
+
+use super::{Memory, Route, connection};
+use crate::metrics::Metrics;
+
+/// What every connection works with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// What one message may hold.
+    pub limits: Limits,
+    /// What all connections together may hold.
+    pub memory: Memory,
+    /// Where forward chunks go.
+    pub route: Route,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// Pause after a failure to accept, which is the process's want of file descriptors as a rule: connections that end free some.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves connections on `listener` until `stop`. Connections run on `tasks`.
+pub async fn listen(
+    listener: TcpListener,
+    max_connections: usize,
+    context: Context,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    let places = Arc::new(Semaphore::new(max_connections));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::error!(%error, "can't accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            context.metrics.refused("connections");
+            tracing::warn!(%peer, max_connections, "connection refused: too many connections");
+            continue;
+        };
+        let context = context.clone();
+        let stop = stop.clone();
+        tasks.spawn(
+            async move {
+                context.metrics.connections.inc();
+                connection::serve(socket, &context, &stop).await;
+                context.metrics.connections.dec();
+                drop(place);
+            }
+            .instrument(tracing::info_span!("connection", %peer)),
+        );
+    }
+}

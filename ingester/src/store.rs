@@ -1,0 +1,29 @@
+//! The database: the only part that knows the driver, and the only place where *chunk* could mean TimescaleDB's, so it is
+//! written out: *forward chunk*, *hypertable chunk*.
+//!
+//! [`open`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`logs`] answers queries.
+
+mod backoff;
+mod bisect;
+mod class;
+mod config;
+mod copy;
+pub mod logs;
+mod migrate;
+mod open;
+mod pool;
+mod position;
+mod rejected;
+mod row;
+mod transaction;
+mod url;
+mod writer;
+
+pub use backoff::Backoff;
+pub use config::Config;
+pub use migrate::{MIGRATIONS, MigrateError, Migration, migrate};
+pub(crate) use open::HEALTH;
+pub use open::{OpenError, open};
+pub use pool::{Pool, PoolError};
+pub use url::DatabaseUrl;
+pub use writer::Writer;

@@ -1,0 +1,86 @@
+//! What an error of the database means for the batch at hand.
+
+use tokio_postgres::Error;
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Try the same again later. The word is for logs and metrics.
+    Transient(&'static str),
+    /// The server means one of the rows; trying the same again won't help.
+    Row,
+    /// The server says that it is at a loss (class XX). It can be the server's state and it can be a row.
+    Internal,
+}
+
+impl Class {
+    /// By SQLSTATE, see appendix A of the PostgreSQL manual. What isn't known to be about a row is taken for transient: that
+    /// keeps records waiting where they are safe, and shows, while the other mistake would move them to `log.rejected`.
+    pub fn of(error: &Error) -> Self {
+        let Some(state) = error.code() else {
+            return Self::Transient("connection");
+        };
+        Self::of_state(state.code())
+    }
+
+    fn of_state(state: &str) -> Self {
+        match state {
+            // An input function ran out of bytes: binary COPY at odds with a column's type.
+            "08P01" => return Self::Row,
+            "25006" => return Self::Transient("read_only"),
+            "57014" => return Self::Transient("cancelled"),
+            "53100" => return Self::Transient("disk_full"),
+            _ => {}
+        }
+        match state.get(..2).unwrap_or_default() {
+            // Data exception, constraint violation, a view's check, limit exceeded; an exception that a trigger raised;
+            // TimescaleDB's own.
+            "22" | "23" | "44" | "54" | "P0" | "TS" => Self::Row,
+            "XX" => Self::Internal,
+            "08" => Self::Transient("connection"),
+            "28" => Self::Transient("authentication"),
+            "3D" | "42" => Self::Transient("schema"),
+            "40" | "55" => Self::Transient("concurrency"),
+            "53" => Self::Transient("resources"),
+            "57" => Self::Transient("shutdown"),
+            "58" => Self::Transient("system"),
+            _ => Self::Transient("other"),
+        }
+    }
+}
+
+/// Whether an error met while starting says that the configuration is wrong, so that waiting won't help: who we are (28),
+/// which database (3D), what we may do and what is there (42, 0A, 58P01).
+pub fn is_configuration(error: &Error) -> bool {
+    error.code().is_some_and(|state| {
+        let state = state.code();
+        ["28", "3D", "42", "0A"].iter().any(|class| state.starts_with(class)) || state == "58P01"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failover_is_waited_for() {
+        for state in [
+            "57P01", "57P02", "57P03", "25006", "40001", "40P01", "53300", "53100", "08006",
+            "55P03",
+        ] {
+            assert!(matches!(Class::of_state(state), Class::Transient(_)), "{state}");
+        }
+    }
+
+    #[test]
+    fn a_bad_row_is_not_tried_for_ever() {
+        for state in ["22021", "22P03", "23514", "23502", "54000", "P0001", "08P01", "TS001"] {
+            assert_eq!(Class::of_state(state), Class::Row, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_changed_table_is_no_bad_row() {
+        assert_eq!(Class::of_state("42P01"), Class::Transient("schema"));
+    }
+}

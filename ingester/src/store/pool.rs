@@ -1,0 +1,114 @@
+//! Connections to the database: a few for the writers, a few for queries, each prepared for its work when it is made.
+
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts,
+};
+use tokio_postgres::NoTls;
+
+use super::{Config, DatabaseUrl};
+
+/// A connection on loan.
+pub(super) type Client = deadpool_postgres::Client;
+
+/// Connections of one kind.
+#[derive(Debug, Clone)]
+pub struct Pool(deadpool_postgres::Pool);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// The server, or the way to it.
+    #[error("{}", describe(.0))]
+    Database(#[from] tokio_postgres::Error),
+    /// All are on loan, or making one takes too long.
+    #[error("no connection to the database within {0:?}")]
+    Timeout(Duration),
+    /// The pool is gone.
+    #[error("connections to the database are closed")]
+    Closed,
+}
+
+/// Long enough for a connection to each of a few hosts.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// Settings of a writer's session.
+///
+/// An acknowledged row must be on disk, so a database that is set to commit asynchronously is overruled. If we vanish in the
+/// middle of a transaction, the server must notice, since the transaction holds rows of `log.stream`. A lock that isn't
+/// granted becomes an error that shows.
+const WRITER: &str = "\
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+    SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
+    SET idle_in_transaction_session_timeout = '60s';
+    SET lock_timeout = '30s';
+    SET statement_timeout = 0";
+
+impl Pool {
+    /// For the writers.
+    pub fn for_writers(config: &Config, url: &DatabaseUrl) -> Self {
+        Self::build(url, config.connections, WRITER.to_owned())
+    }
+
+    /// For queries, none of which can write, or run longer than `timeout`.
+    pub fn for_queries(config: &Config, url: &DatabaseUrl, timeout: Duration) -> Self {
+        let session = format!(
+            "SET default_transaction_read_only = on; SET statement_timeout = {}; SET TimeZone = 'UTC'",
+            timeout.as_millis()
+        );
+        Self::build(url, config.query_connections, session)
+    }
+
+    fn build(url: &DatabaseUrl, size: usize, session: String) -> Self {
+        let manager = Manager::from_config(
+            url.driver().clone(),
+            NoTls,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let prepare = Hook::async_fn(move |client, _| {
+            let session = session.clone();
+            Box::pin(
+                async move { client.batch_execute(&session).await.map_err(HookError::Backend) },
+            )
+        });
+        let pool = deadpool_postgres::Pool::builder(manager)
+            .max_size(size)
+            .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
+            .runtime(Runtime::Tokio1)
+            .post_create(prepare)
+            .build();
+        // Only a timeout without a runtime is refused, and there is a runtime.
+        #[allow(clippy::expect_used)]
+        Self(pool.expect("a pool with a runtime"))
+    }
+
+    pub(super) async fn get(&self) -> Result<Client, PoolError> {
+        use deadpool_postgres::PoolError as Deadpool;
+        self.0.get().await.map_err(|error| match error {
+            Deadpool::Backend(error) | Deadpool::PostCreateHook(HookError::Backend(error)) => {
+                error.into()
+            }
+            Deadpool::Timeout(_) => PoolError::Timeout(WAIT),
+            Deadpool::Closed | Deadpool::NoRuntimeSpecified | Deadpool::PostCreateHook(_) => {
+                PoolError::Closed
+            }
+        })
+    }
+}
+
+/// An error of the driver in one line, with the server's words where there are any.
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    if let Some(db) = error.as_db_error() {
+        let mut text = format!("{} ({})", db.message(), db.code().code());
+        if let Some(detail) = db.detail() {
+            text.push_str(": ");
+            text.push_str(detail);
+        }
+        return text.replace('\n', " ");
+    }
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What ends in `log.rejected`, collected for one statement.
+
+use tokio_postgres::types::ToSql;
+use trunkline_record::{Column, RecordSlots, Slot, escape};
+use uuid::Uuid;
+
+use crate::chunk::Chunk;
+
+/// Stores everything collected, one array a column.
+pub(super) const INSERT: &str = "\
+INSERT INTO log.rejected (stream, position, namespace, cluster, pod, container, node, role, path, reason, raw) \
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], \
+$9::text[], $10::text[], $11::bytea[])";
+
+/// Records of one transaction that can't be rows.
+#[derive(Debug, Default)]
+pub(super) struct Rejected {
+    streams: Vec<Uuid>,
+    positions: Vec<i64>,
+    source: [Vec<Option<String>>; 6],
+    paths: Vec<Option<String>>,
+    reasons: Vec<String>,
+    raws: Vec<Vec<u8>>,
+}
+
+impl Rejected {
+    /// Bytes that the sender could not make a record of.
+    pub(super) fn bytes(&mut self, chunk: &Chunk, position: u64, reason: &[u8], raw: &[u8]) {
+        self.push(chunk, position, escape::to_text(reason).into_owned(), raw.to_owned());
+    }
+
+    /// A record that can't be stored, as a JSON object by column names.
+    pub(super) fn record(&mut self, chunk: &Chunk, slots: &RecordSlots<'_>, reason: &str) {
+        self.push(
+            chunk,
+            slots.position(),
+            escape::to_text(reason.as_bytes()).into_owned(),
+            json(slots),
+        );
+    }
+
+    fn push(&mut self, chunk: &Chunk, position: u64, reason: String, raw: Vec<u8>) {
+        tracing::warn!(stream = %chunk.header.stream, position, reason, "record rejected");
+        self.streams.push(Uuid::from_bytes(chunk.header.stream.0));
+        // Positions were checked against the forward chunk's, which fit a signed number.
+        self.positions.push(position.cast_signed());
+        for (column, (_, value)) in self.source.iter_mut().zip(chunk.header.source.fields()) {
+            column.push(value.clone());
+        }
+        self.paths.push(chunk.header.path.clone());
+        self.reasons.push(reason);
+        self.raws.push(raw);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.streams.len()
+    }
+
+    /// The parameters of [`INSERT`].
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
+        let [namespace, cluster, pod, container, node, role] = &self.source;
+        [
+            &self.streams,
+            &self.positions,
+            namespace,
+            cluster,
+            pod,
+            container,
+            node,
+            role,
+            &self.paths,
+            &self.reasons,
+            &self.raws,
+        ]
+    }
+}
+
+fn json(slots: &RecordSlots<'_>) -> Vec<u8> {
+    let mut record = serde_json::Map::new();
+    for column in Column::ALL {
+        let value = match slots.get(column) {
+            Slot::Null => continue,
+            Slot::Text(text) => escape::to_text(text).into_owned().into(),
+            Slot::Int(value) => value.into(),
+            Slot::Severity(severity) => severity.as_str().into(),
+            Slot::Time(micros) => match chrono::DateTime::from_timestamp_micros(micros) {
+                Some(time) => time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into(),
+                None => micros.into(),
+            },
+        };
+        record.insert(column.name().to_owned(), value);
+    }
+    serde_json::Value::Object(record).to_string().into_bytes()
+}

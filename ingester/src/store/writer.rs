@@ -1,0 +1,220 @@
+//! A writer: takes the forward chunks of its streams off its queue, makes batches of them, stores each until it is stored, and
+//! answers.
+//!
+//! Batches of one writer never overtake one another, and a stream has one writer: so a stream's forward chunks are stored in the
+//! order in which they came, whatever fails in between.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc::Receiver;
+use trunkline_forward::Limits;
+
+use super::backoff::Backoff;
+use super::bisect::{Piece, halve};
+use super::class::Class;
+use super::transaction::{Failure, Stored, Transactions};
+use super::{Pool, PoolError};
+use crate::batch::{self, Batcher};
+use crate::chunk::{Chunk, Refusal};
+use crate::health::Health;
+use crate::metrics::Metrics;
+
+/// Stores the forward chunks of a share of all streams.
+#[derive(Debug)]
+pub struct Writer {
+    name: String,
+    queue: Receiver<Chunk>,
+    batcher: Batcher<Chunk>,
+    transactions: Transactions,
+    metrics: Metrics,
+    health: Health,
+}
+
+/// Times that a batch is tried although the server reports an internal error, before one of its rows is suspected.
+const INTERNAL_TRIES: u32 = 4;
+
+impl Writer {
+    /// The writer number `index`.
+    pub fn new(
+        index: usize,
+        queue: Receiver<Chunk>,
+        batch: batch::Config,
+        pool: Pool,
+        limits: Limits,
+        metrics: Metrics,
+        health: Health,
+    ) -> Self {
+        Self {
+            name: format!("writer {index}"),
+            queue,
+            batcher: Batcher::new(batch),
+            transactions: Transactions::new(pool, limits),
+            metrics,
+            health,
+        }
+    }
+
+    /// Works until every sender to the queue is gone and what it held is stored.
+    pub async fn run(mut self) {
+        while self.fill().await {
+            let chunks = self.batcher.cut();
+            self.store(chunks).await;
+        }
+    }
+
+    /// Waits for a batch; `false` when there won't be another.
+    async fn fill(&mut self) -> bool {
+        loop {
+            let next = match self.batcher.deadline() {
+                None => self.queue.recv().await,
+                Some(_) if self.batcher.is_full() => return true,
+                // What is in the queue already is taken even when it's time: it is as old, and a commit is dear.
+                Some(deadline) => match self.queue.try_recv() {
+                    Ok(chunk) => Some(chunk),
+                    Err(_) => {
+                        match tokio::time::timeout_at(deadline.into(), self.queue.recv()).await {
+                            Ok(next) => next,
+                            Err(_) => return true,
+                        }
+                    }
+                },
+            };
+            let Some(chunk) = next else {
+                return self.batcher.deadline().is_some();
+            };
+            self.metrics.queue_depth.dec();
+            let (weight, received) = (chunk.weight(), chunk.received);
+            self.batcher.push(chunk, weight, received);
+        }
+    }
+
+    /// Stores a batch, however long it takes.
+    async fn store(&mut self, chunks: Vec<Chunk>) {
+        let started = Instant::now();
+        let mut chunks: Vec<Option<Chunk>> = chunks.into_iter().map(Some).collect();
+        let whole =
+            |(index, chunk): (usize, &Option<Chunk>)| Some(Piece::whole(index, chunk.as_ref()?));
+        // What remains to be stored, the next last.
+        let mut work: Vec<Vec<Piece>> = vec![chunks.iter().enumerate().filter_map(whole).collect()];
+        let mut backoff = Backoff::default();
+        let mut tries = 0;
+        while let Some(mut pieces) = work.pop() {
+            pieces.retain(|piece| chunks[piece.chunk].is_some());
+            if pieces.is_empty() {
+                continue;
+            }
+            let failure = match self.transactions.store(&chunks, &pieces).await {
+                Ok(stored) => {
+                    (backoff, tries) = (Backoff::default(), 0);
+                    self.health.clear(&self.name);
+                    self.answer(&mut chunks, &pieces, stored);
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            let class = match &failure {
+                Failure::Unreadable { chunk, reason } => {
+                    if let Some(chunk) = chunks[*chunk].take() {
+                        let reason = reason.clone();
+                        let stream = chunk.header.stream;
+                        chunk.reply.refuse(Refusal::Undecodable { stream, reason });
+                    }
+                    work.push(pieces);
+                    continue;
+                }
+                Failure::StreamGone => Class::Transient("stream_gone"),
+                Failure::Pool(PoolError::Database(error)) => match Class::of(error) {
+                    // A connection that can't be made says nothing about rows.
+                    Class::Row | Class::Internal => Class::Transient("connection"),
+                    class @ Class::Transient(_) => class,
+                },
+                Failure::Pool(_) => Class::Transient("connection"),
+                Failure::Database(error) => Class::of(error),
+            };
+            tries += 1;
+            let class = match class {
+                Class::Transient(class) => class,
+                Class::Internal if tries < INTERNAL_TRIES => "internal",
+                Class::Row | Class::Internal => {
+                    tracing::warn!(writer = self.name, error = %failure, pieces = pieces.len(), "the database refuses a batch; looking for the record");
+                    tries = 0;
+                    if self.look_closer(&mut work, pieces, &chunks, &failure) {
+                        continue;
+                    }
+                    // Not even as a rejected record: that is the database's state, and waiting is all there is.
+                    "rejecting"
+                }
+            };
+            self.metrics.retried(class);
+            self.health.set(self.name.clone(), failure.to_string());
+            let wait = backoff.next_wait();
+            tracing::warn!(writer = self.name, error = %failure, class, ?wait, "a batch can't be stored yet");
+            tokio::time::sleep(wait).await;
+        }
+        self.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
+    }
+
+    /// Puts back what failed in two halves, or, if it is one record, as one to be rejected. `false` if that was tried before: then
+    /// it is put back as it was.
+    fn look_closer(
+        &mut self,
+        work: &mut Vec<Vec<Piece>>,
+        pieces: Vec<Piece>,
+        chunks: &[Option<Chunk>],
+        failure: &Failure,
+    ) -> bool {
+        match halve(pieces.clone(), chunks, self.transactions.inflater()) {
+            Some((first, second)) => {
+                work.push(second);
+                work.push(first);
+                true
+            }
+            None => {
+                let mut pieces = pieces;
+                let again = pieces.iter().all(|piece| piece.reject.is_some());
+                for piece in &mut pieces {
+                    piece.reject = Some(failure.to_string());
+                }
+                work.push(pieces);
+                !again
+            }
+        }
+    }
+
+    /// After the commit.
+    fn answer(&self, chunks: &mut [Option<Chunk>], pieces: &[Piece], stored: Stored) {
+        let metrics = &self.metrics;
+        metrics.batches.inc();
+        metrics.batch_rows.observe(stored.rows as f64);
+        metrics.rows.inc_by(stored.rows);
+        metrics.rejected.inc_by(stored.rejected);
+        metrics.duplicates.inc_by(stored.duplicates);
+        metrics.gaps.inc_by(stored.gaps);
+        if let Some(newest) = stored.newest.and_then(chrono::DateTime::from_timestamp_micros) {
+            let lag = chrono::Utc::now() - newest;
+            metrics.lag_seconds.set(lag.as_seconds_f64());
+        }
+        tracing::debug!(
+            writer = self.name,
+            rows = stored.rows,
+            rejected = stored.rejected,
+            duplicates = stored.duplicates,
+            pieces = pieces.len(),
+            "batch committed"
+        );
+        for (index, refusal) in stored.refused {
+            if let Some(chunk) = chunks[pieces[index].chunk].take() {
+                chunk.reply.refuse(refusal);
+            }
+        }
+        for piece in pieces {
+            let Some(chunk) = &mut chunks[piece.chunk] else { continue };
+            if piece.hi < chunk.header.to {
+                continue;
+            }
+            if let Some(chunk) = chunks[piece.chunk].take() {
+                chunk.reply.stored();
+            }
+        }
+    }
+}
