@@ -1,9 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages among its arguments that are missing; without arguments, what building and testing needs.
+# Installs the Debian packages among its arguments that are missing; without arguments, what building needs.
 # It says what it installs, and does nothing where all is there.
 set -eu
 
-[ $# -gt 0 ] || set -- gcc libc6-dev make mmdebstrap debian-archive-keyring
+if [ $# -eq 0 ]; then
+    if ! command -v cargo >/dev/null; then
+        echo "$0: cargo is missing: install Rust by rustup (https://rustup.rs); rust-toolchain.toml names the version" >&2
+        exit 1
+    fi
+    # zstd is C.
+    command -v cc >/dev/null && exit 0
+    set -- gcc libc6-dev
+fi
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "$0: no Debian-like machine, nothing installed; needed: $*" >&2

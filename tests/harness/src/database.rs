@@ -64,7 +64,19 @@ impl Store {
     /// A fresh, empty database without the extension, in UTF-8; it is dropped with the value returned.
     pub async fn create_database(&self) -> Result<Database> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{PREFIX}{}_{}", self.owner, NUMBER.fetch_add(1, Ordering::Relaxed));
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.create_named(format!("{PREFIX}{}_{number}", self.owner)).await
+    }
+
+    /// The same by the name `trunkline` where the store is private; elsewhere that name may be somebody's.
+    pub async fn create_demo_database(&self) -> Result<Database> {
+        match self.server {
+            Some(_) => self.create_named("trunkline".to_owned()).await,
+            None => self.create_database().await,
+        }
+    }
+
+    async fn create_named(&self, name: String) -> Result<Database> {
         let client = connect(&self.maintenance).await?;
         let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
         client.batch_execute(&sql).await.with_context(|| format!("create database {name}"))?;

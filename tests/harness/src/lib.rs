@@ -5,9 +5,11 @@
 //! with it, also when the test is killed; what it did not start it never touches. It knows the services from outside
 //! only: their command line, configuration, sockets and tables.
 
+pub mod binary;
 pub mod config;
 pub mod csv_truth;
 pub mod database;
+pub mod demo;
 pub mod fixtures;
 pub mod installation;
 pub mod instance;
@@ -20,12 +22,13 @@ pub mod settings;
 mod supervisor;
 pub mod wait;
 
+pub use binary::Binary;
 pub use config::{CollectorConfig, IngesterConfig};
 pub use database::{Database, Store};
 pub use fixtures::{Corpus, Fixture};
 pub use installation::Installation;
 pub use ports::free_port;
-pub use process::{Binary, Process};
+pub use process::Process;
 pub use server::{PostgresServer, StopMode};
 pub use settings::{Durability, Settings};
 pub use wait::eventually;

@@ -1,101 +1,21 @@
-//! Our own binaries as real processes.
+//! Real processes that are asked, measured, killed, and never outlive us.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::Signal;
 
+use crate::binary::Binary;
 use crate::procfs;
 use crate::supervisor::{Orphan, Supervised, tail};
 
 /// Lines of the log that a failing test shows.
 const TAIL_LINES: usize = 40;
+const READY_POLL: Duration = Duration::from_millis(50);
 /// SIGKILL works at once, unless the process hangs in the kernel.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// One of the workspace's services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Binary {
-    /// `trunkline-collector`
-    Collector,
-    /// `trunkline-ingester`
-    Ingester,
-}
-
-impl Binary {
-    /// The binary's name, which is its crate's too.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Collector => "trunkline-collector",
-            Self::Ingester => "trunkline-ingester",
-        }
-    }
-
-    /// Where it is: in the target directory of the executable that asks, of the same profile. For a test `cargo build` brings both
-    /// binaries up to date first, once in a process; for another executable (demo, benchmarks) they must be there.
-    pub fn path(self) -> Result<PathBuf> {
-        static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let directory =
-            DIRECTORY.get_or_init(|| find_or_build().map_err(|error| format!("{error:#}")));
-        let path = directory.as_ref().map_err(|error| anyhow!("{error}"))?.join(self.name());
-        ensure!(
-            path.is_file(),
-            "{} isn't built: run `cargo build --workspace` first",
-            path.display()
-        );
-        Ok(path)
-    }
-
-    /// A command for it. Settings of ours in the caller's environment don't reach it: a test says itself what is configured.
-    pub fn command(self) -> Result<Command> {
-        let mut command = Command::new(self.path()?);
-        for (name, _) in
-            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"TRUNKLINE_"))
-        {
-            command.env_remove(name);
-        }
-        for name in ["RUST_LOG", "NAMESPACE", "POD_NAMESPACE", "POD_NAME", "NODE_NAME"] {
-            command.env_remove(name);
-        }
-        Ok(command)
-    }
-
-    /// The command `run --config FILE`.
-    pub fn run_command(self, config: &Path) -> Result<Command> {
-        let mut command = self.command()?;
-        command.args(["run", "--config"]).arg(config);
-        Ok(command)
-    }
-}
-
-/// The directory of the profile that we were built with, after building the services where cargo built us for a test.
-fn find_or_build() -> Result<PathBuf> {
-    let executable = env::current_exe().context("find this executable")?;
-    let directory = executable.parent().context("this executable has no directory")?;
-    if !directory.ends_with("deps") {
-        return Ok(directory.to_owned());
-    }
-    let profile = directory.parent().context("deps has no parent")?;
-    let target = profile.parent().context("the profile's directory has no parent")?;
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.arg("build").arg("--quiet").arg("--target-dir").arg(target);
-    cargo.args(["-p", Binary::Collector.name(), "-p", Binary::Ingester.name(), "--bins"]);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
-    }
-    let output =
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().context("run cargo build")?;
-    ensure!(
-        output.status.success(),
-        "cargo build: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(profile.to_owned())
-}
 
 /// A running process whose output goes to a file. It is killed when this value is dropped, and when we die.
 ///
@@ -125,6 +45,32 @@ impl Process {
     /// The process's id.
     pub fn pid(&self) -> u32 {
         self.supervised.pid()
+    }
+
+    /// Waits until a URL of the process, such as `/health/ready`, answers with success; fails early when the process ends instead.
+    pub async fn until_ready(&mut self, url: &str, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let problem = match reqwest::get(url).await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => {
+                    format!("{}: {}", answer.status(), answer.text().await.unwrap_or_default())
+                }
+                Err(error) => format!("{:#}", anyhow!(error)),
+            };
+            if let Some(status) = self.try_wait()? {
+                self.asked_to_end = true;
+                bail!("{} ended with {status} before it was ready\n{}", self.name, self.log_tail());
+            }
+            if Instant::now() >= deadline {
+                bail!(
+                    "{} isn't ready after {timeout:?}: {problem}\n{}",
+                    self.name,
+                    self.log_tail()
+                );
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
     }
 
     /// How it ended, if it has; 128 plus the signal's number when a signal ended it.

@@ -1,7 +1,8 @@
 //! A private PostgreSQL server: made, started, stopped, killed, started again, and gone with its owner.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
+mod initialize;
+
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
 
+use self::initialize::initialize;
 use crate::installation::{Installation, run};
 use crate::instance::{self, Instance};
 use crate::ports::free_port;
@@ -73,8 +75,7 @@ impl PostgresServer {
         instance::sweep(&installation)?;
         let instance = Instance::create(&installation)?;
         let mut server = Self { process: None, installation, instance, port: 0 };
-        server
-            .initialize(settings)
+        initialize(&server.installation, &server.instance, settings)
             .with_context(|| format!("initdb from the {}", server.installation.describe()))?;
         for _ in 0..PORT_ATTEMPTS {
             server.port = free_port()?;
@@ -245,50 +246,6 @@ impl PostgresServer {
     pub fn psql(&self, database: &str, sql: &str) -> Result<String> {
         let text = run(self.psql_command(database)?.args(["-A", "-t", "-q", "-c", sql]))?;
         Ok(text.trim_end_matches('\n').to_owned())
-    }
-
-    fn initialize(&self, settings: &Settings) -> Result<()> {
-        let directory = self.instance.directory().display();
-        let data = self.data_dir();
-        let volume = [format!("--volume={directory}:{directory}")];
-        let mut initdb = self.installation.command("initdb", &volume)?;
-        initdb.arg("-D").arg(self.installation.inside(&data));
-        initdb.args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--no-sync",
-        ]);
-        run(&mut initdb)?;
-
-        let configuration = data.join("postgresql.conf");
-        let listen = match self.installation {
-            // Docker publishes the port on loopback alone.
-            Installation::Docker { .. } => "*",
-            _ => "127.0.0.1",
-        };
-        let ours = Settings::plain()
-            .with("listen_addresses", listen)
-            .with("unix_socket_directories", "")
-            // Shared memory as files of the data directory goes away with it, also after SIGKILL.
-            .with("dynamic_shared_memory_type", "mmap")
-            .render();
-        let mut file =
-            OpenOptions::new().append(true).open(&configuration).context("open postgresql.conf")?;
-        write!(file, "\n# Set by the harness.\n{ours}{}", settings.render())
-            .context("write postgresql.conf")?;
-
-        let hba = data.join("pg_hba.conf");
-        let rules = fs::read_to_string(&hba).context("read pg_hba.conf")?;
-        let everybody = match self.installation {
-            Installation::Docker { .. } => "host all all all trust\n",
-            _ => "",
-        };
-        let rules = format!(
-            "host all intruder all scram-sha-256\nhost all outcast all reject\n{everybody}{rules}"
-        );
-        fs::write(&hba, rules).context("write pg_hba.conf")
     }
 
     fn docker_server(&self) -> Vec<String> {

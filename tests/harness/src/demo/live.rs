@@ -1,0 +1,85 @@
+//! The live view: where to look, and the rows as the query API gives them.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::{Demo, ODD_PAUSE};
+
+/// Rows a second that a reader can follow.
+const ROWS: usize = 8;
+const MESSAGE_WIDTH: usize = 100;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Prints rows until the future is dropped; an error when a process ends.
+pub(super) async fn run(demo: &mut Demo) -> Result<()> {
+    println!("\n  API   {}", demo.newest_url(20));
+    println!("  SQL   {}", demo.psql_line());
+    println!(
+        "        SELECT log_time, error_severity, message FROM log.postgres ORDER BY log_time DESC LIMIT 20;"
+    );
+    println!("\nCtrl-C ends it. Rows as they come, some of each second:\n");
+    let mut last = String::new();
+    loop {
+        demo.mistakes().await?;
+        tokio::time::sleep(ODD_PAUSE).await;
+        let rows = rows(&demo.newest_url(ROWS)).await?;
+        let newest = rows.first().map(|row| text(row, "log_time").to_owned());
+        for row in rows.iter().rev().filter(|row| text(row, "log_time") > last.as_str()) {
+            println!("{}", line(row));
+        }
+        last = newest.unwrap_or(last);
+        for (name, process) in [
+            ("collector", &mut demo.collector),
+            ("ingester", &mut demo.ingester),
+            ("pgbench", &mut demo.pgbench),
+        ] {
+            if let Some(status) = process.try_wait()? {
+                anyhow::bail!("{name} ended with {status}");
+            }
+        }
+        tokio::time::sleep(PAUSE.saturating_sub(ODD_PAUSE)).await;
+    }
+}
+
+/// The rows of a page of the query API, newest first.
+pub(super) async fn rows(url: &str) -> Result<Vec<Value>> {
+    let answer = reqwest::get(url).await.with_context(|| format!("GET {url}"))?;
+    let status = answer.status();
+    let mut page: Value =
+        answer.json().await.with_context(|| format!("GET {url}: {status}, no JSON"))?;
+    match page.get_mut("rows").map(Value::take) {
+        Some(Value::Array(rows)) if status.is_success() => Ok(rows),
+        _ => anyhow::bail!("GET {url}: {status}: {page}"),
+    }
+}
+
+/// A column of a row as text; empty when it is absent or no text.
+pub(super) fn text<'a>(row: &'a Value, column: &str) -> &'a str {
+    row.get(column).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// One row on one line, control characters made visible.
+pub(super) fn line(row: &Value) -> String {
+    let mut line = format!(
+        "{:<28} {:<8} {:<10} ",
+        text(row, "log_time"),
+        text(row, "error_severity"),
+        text(row, "pod")
+    );
+    let message = text(row, "message");
+    for character in message.chars().take(MESSAGE_WIDTH) {
+        if character.is_control() {
+            // Writing to a string can't fail.
+            let _ = write!(line, "{}", character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    if message.chars().count() > MESSAGE_WIDTH {
+        line.push('…');
+    }
+    line
+}
