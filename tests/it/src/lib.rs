@@ -2,6 +2,10 @@
 //!
 //! The tests are in `tests/it`; here is what they share, a whole pipeline to be set up, disturbed and asked.
 
+mod sender;
+
+pub use sender::{Answer, Sender, csvlog_record};
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

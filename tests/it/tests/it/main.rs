@@ -2,4 +2,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)] // a test fails by panicking
 
+mod api;
+mod bad_input;
 mod corpus;
+mod exactly_once;
+mod faults;
