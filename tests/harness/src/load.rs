@@ -163,7 +163,7 @@ impl Iterator for OddStatements {
                 number % 10_000
             ),
             10 => format!(
-                "CREATE TEMP TABLE odd (t text CHECK (t = '')); INSERT INTO odd VALUES ({quoted})"
+                "CREATE TEMP TABLE odd (t text CHECK (t = '')) ON COMMIT DROP; INSERT INTO odd VALUES ({quoted})"
             ),
             11 => format!("-- a comment\n\n\tSELECT\n\t\t{quoted}\n;\n"),
             12 => ";".to_owned(),
@@ -193,8 +193,6 @@ pub async fn send(server_url: &str, odd: impl IntoIterator<Item = Odd>) -> Resul
                     client = connect(server_url).await?;
                 }
                 let _ = client.batch_execute(&statement).await;
-                // A statement may have left a transaction or a table behind.
-                let _ = client.batch_execute("ROLLBACK; DROP TABLE IF EXISTS pg_temp.odd").await;
             }
             Odd::Login(user, database) => {
                 let mut login: tokio_postgres::Config =

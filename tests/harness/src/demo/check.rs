@@ -7,11 +7,13 @@ use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::live::{line, rows, text};
-use super::{Demo, step};
+use super::{Demo, ODD_PAUSE, step};
 use crate::wait::{eventually, eventually_true};
 
 /// A record needs half a second at most from file to table; the machine may be busy.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Enough for some thousand records of pgbench, and short enough for CI.
+const LOAD: Duration = Duration::from_secs(5);
 const SHOWN: usize = 5;
 
 pub(super) async fn run(demo: &mut Demo) -> Result<()> {
@@ -54,6 +56,18 @@ pub(super) async fn run(demo: &mut Demo) -> Result<()> {
         "the API's newest row {newest} reads otherwise by SQL"
     );
 
+    println!("\nnewest rows by GET {}", demo.newest_url(SHOWN));
+    for row in newer.iter().take(SHOWN) {
+        println!("  {}", line(row));
+    }
+    println!();
+
+    step(&format!("letting the load run for {LOAD:?}"));
+    for _ in 0..LOAD.as_secs() {
+        demo.mistakes().await?;
+        tokio::time::sleep(ODD_PAUSE).await;
+    }
+
     step("ending the load; every record of the source's files must become one row");
     let written = demo.end_source()?;
     eventually(&format!("{written} rows in log.postgres"), TIMEOUT, || async {
@@ -66,10 +80,6 @@ pub(super) async fn run(demo: &mut Demo) -> Result<()> {
     let doubled: i64 = client.query_one(doubled, &[]).await?.get(0);
     ensure!(doubled == 0, "{doubled} records are stored more than once");
 
-    println!("\nnewest rows by GET {}", demo.newest_url(SHOWN));
-    for row in rows(&demo.newest_url(SHOWN)).await? {
-        println!("  {}", line(&row));
-    }
     let severities = "SELECT error_severity::text, count(*) FROM log.postgres GROUP BY error_severity ORDER BY error_severity";
     println!("\nrows by SQL: {severities}");
     for row in client.query(severities, &[]).await? {

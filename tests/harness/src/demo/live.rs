@@ -1,17 +1,16 @@
 //! The live view: where to look, and the rows as the query API gives them.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::{Demo, ODD_PAUSE};
 
-/// Rows a second that a reader can follow.
-const ROWS: usize = 8;
+/// Rows a second that a reader can follow, of all and of those that say that something is wrong.
+const ROWS: usize = 4;
+const PROBLEMS: &str = "&severity=WARNING&severity=ERROR&severity=FATAL";
 const MESSAGE_WIDTH: usize = 100;
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Prints rows until the future is dropped; an error when a process ends.
 pub(super) async fn run(demo: &mut Demo) -> Result<()> {
@@ -25,12 +24,18 @@ pub(super) async fn run(demo: &mut Demo) -> Result<()> {
     loop {
         demo.mistakes().await?;
         tokio::time::sleep(ODD_PAUSE).await;
-        let rows = rows(&demo.newest_url(ROWS)).await?;
-        let newest = rows.first().map(|row| text(row, "log_time").to_owned());
-        for row in rows.iter().rev().filter(|row| text(row, "log_time") > last.as_str()) {
+        let mut seen = rows(&demo.newest_url(ROWS)).await?;
+        seen.extend(rows(&(demo.newest_url(ROWS) + PROBLEMS)).await?);
+        seen.retain(|row| text(row, "log_time") > last.as_str());
+        seen.reverse();
+        seen.sort_by(|a, b| text(a, "log_time").cmp(text(b, "log_time")));
+        seen.dedup();
+        for row in &seen {
             println!("{}", line(row));
         }
-        last = newest.unwrap_or(last);
+        if let Some(row) = seen.last() {
+            last = text(row, "log_time").to_owned();
+        }
         for (name, process) in [
             ("collector", &mut demo.collector),
             ("ingester", &mut demo.ingester),
@@ -40,7 +45,6 @@ pub(super) async fn run(demo: &mut Demo) -> Result<()> {
                 anyhow::bail!("{name} ended with {status}");
             }
         }
-        tokio::time::sleep(PAUSE.saturating_sub(ODD_PAUSE)).await;
     }
 }
 
