@@ -1,0 +1,292 @@
+//! All settings of the collector: a TOML file, every key also by environment
+//! (`TRUNKLINE_COLLECTOR_SHIP__ADDRESS=…`, two underscores between levels).
+//!
+//! Unknown keys are refused, and what can be known to be wrong is refused here, before anything is
+//! opened. `collector.toml` beside the crate is the commented sample; a test keeps it true.
+
+mod error;
+mod files;
+mod source;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytesize::ByteSize;
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+pub use error::ConfigError;
+pub use files::{Files, FilesConfig};
+pub use source::{SourceConfig, host_name};
+
+/// What the environment's names begin with.
+pub const ENV_PREFIX: &str = "TRUNKLINE_COLLECTOR_";
+
+/// The effective settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the checkpoint and the lock file live; made if absent.
+    pub state_dir: PathBuf,
+    /// How long a stopping collector waits for acknowledgements.
+    #[serde(with = "humantime_serde")]
+    pub shutdown_grace: Duration,
+    /// Where the logs come from; sent with every forward chunk.
+    pub source: SourceConfig,
+    /// Which files are read, and how.
+    pub files: Vec<FilesConfig>,
+    /// Where forward chunks go.
+    pub ship: ShipConfig,
+    /// How large and how old a forward chunk gets.
+    pub chunk: ChunkConfig,
+    /// How files are watched, read and let go.
+    pub tail: TailConfig,
+    /// The status endpoint.
+    pub http: HttpConfig,
+    /// The collector's own log, on standard error.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: "/var/lib/trunkline-collector".into(),
+            shutdown_grace: Duration::from_secs(10),
+            source: SourceConfig::default(),
+            files: Vec::new(),
+            ship: ShipConfig::default(),
+            chunk: ChunkConfig::default(),
+            tail: TailConfig::default(),
+            http: HttpConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// `[ship]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShipConfig {
+    /// `host:port` of the ingester; the name is resolved at every connect.
+    pub address: String,
+    /// How many compressed bytes may be sent and not acknowledged.
+    pub window: ByteSize,
+    /// Limit for resolving the name and connecting.
+    #[serde(with = "humantime_serde")]
+    pub connect_timeout: Duration,
+    /// How long the oldest forward chunk may wait for its ack before the connection is given up.
+    #[serde(with = "humantime_serde")]
+    pub ack_timeout: Duration,
+    /// The longest pause between two attempts to connect.
+    #[serde(with = "humantime_serde")]
+    pub backoff_max: Duration,
+}
+
+impl Default for ShipConfig {
+    fn default() -> Self {
+        Self {
+            address: "127.0.0.1:24224".into(),
+            window: ByteSize::mib(8),
+            connect_timeout: Duration::from_secs(10),
+            ack_timeout: Duration::from_secs(30),
+            backoff_max: Duration::from_secs(10),
+        }
+    }
+}
+
+/// `[chunk]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChunkConfig {
+    /// A forward chunk is closed when its entries, before compression, reach this size.
+    pub bytes: ByteSize,
+    /// A record waits at most this long in a file that keeps growing.
+    #[serde(with = "humantime_serde")]
+    pub age: Duration,
+}
+
+impl Default for ChunkConfig {
+    fn default() -> Self {
+        Self { bytes: ByteSize::mib(1), age: Duration::from_millis(500) }
+    }
+}
+
+/// `[tail]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TailConfig {
+    /// How often open files are looked at when nothing announced a change.
+    #[serde(with = "humantime_serde")]
+    pub poll_interval: Duration,
+    /// How much is read at once.
+    pub read_buffer: ByteSize,
+    /// The longest record that is taken whole; a longer one is rejected. With `chunk.bytes` it must stay
+    /// below what the ingester takes in one message (32 MiB).
+    pub max_record: ByteSize,
+    /// How many files are held open at the same time.
+    pub open_files: usize,
+    /// When a file that newer ones have replaced is taken to be complete: idle for this long.
+    #[serde(with = "humantime_serde")]
+    pub finished_after: Duration,
+    /// When the position of a file that is gone is forgotten.
+    #[serde(with = "humantime_serde")]
+    pub forget_after: Duration,
+}
+
+impl Default for TailConfig {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_millis(250),
+            read_buffer: ByteSize::kib(256),
+            max_record: ByteSize::mib(24),
+            open_files: 256,
+            finished_after: Duration::from_secs(5 * 60),
+            forget_after: Duration::from_secs(7 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// `address:port` of `/metrics` and `/health/*`; empty switches them off.
+    pub listen: String,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8081".into() }
+    }
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// A level (`error`, `warn`, `info`, `debug`, `trace`), or a filter such as `info,trunkline_collector::ship=debug`.
+    pub level: String,
+    /// How lines are written.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One readable line an event.
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+impl Config {
+    /// Reads `file`, puts the environment's values over it, and checks the result.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+        let environment = Env::prefixed(ENV_PREFIX).filter(|key| !of_a_service(key.as_str()));
+        let figment = Figment::from(Toml::string(&text)).merge(environment.split("__"));
+        let config: Self = figment.extract().map_err(|error| ConfigError::invalid(file, error))?;
+        config.check().map_err(|(key, problem)| ConfigError::Refused {
+            file: file.to_owned(),
+            key: key.into(),
+            problem,
+        })?;
+        Ok(config)
+    }
+
+    /// The `[[files]]` sections, checked; `file` is the configuration's, for the message.
+    pub fn files(&self, file: &Path) -> Result<Vec<Files>, ConfigError> {
+        self.files.iter().map(FilesConfig::build).collect::<Result<_, _>>().map_err(
+            |(key, problem)| ConfigError::Refused {
+                file: file.to_owned(),
+                key: key.into(),
+                problem,
+            },
+        )
+    }
+
+    /// What the types alone can't refuse: the first key that is wrong, and why.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let refuse = |key, problem: &str| Err((key, problem.to_owned()));
+        if self.files.is_empty() {
+            return refuse("files", "no [[files]] section: nothing to collect");
+        }
+        for files in &self.files {
+            files.check()?;
+        }
+        if !names_host_and_port(&self.ship.address) {
+            return Err(("ship.address", format!("{:?} is not host:port", self.ship.address)));
+        }
+        if !self.http.listen.is_empty() && self.http.listen.parse::<std::net::SocketAddr>().is_err()
+        {
+            return Err((
+                "http.listen",
+                format!("{:?} is not address:port, and not empty", self.http.listen),
+            ));
+        }
+        within("chunk.bytes", self.chunk.bytes, ByteSize::kib(4), ByteSize::mib(16))?;
+        within("ship.window", self.ship.window, ByteSize::kib(64), ByteSize::gib(4))?;
+        within("tail.read_buffer", self.tail.read_buffer, ByteSize::kib(4), ByteSize::mib(64))?;
+        within("tail.max_record", self.tail.max_record, self.tail.read_buffer, ByteSize::gib(1))?;
+        if self.tail.open_files == 0 {
+            return refuse("tail.open_files", "must be at least 1");
+        }
+        for (key, duration) in [
+            ("ship.connect_timeout", self.ship.connect_timeout),
+            ("ship.ack_timeout", self.ship.ack_timeout),
+            ("ship.backoff_max", self.ship.backoff_max),
+            ("chunk.age", self.chunk.age),
+            ("tail.poll_interval", self.tail.poll_interval),
+        ] {
+            if duration < Duration::from_millis(1) {
+                return refuse(key, "must be at least 1ms");
+            }
+        }
+        if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
+            return Err(("log.level", format!("{:?}: {error}", self.log.level)));
+        }
+        Ok(())
+    }
+}
+
+/// Kubernetes puts `<NAME>_SERVICE_HOST`, `<NAME>_PORT` and so on into every pod beside a Service; one
+/// named `trunkline-collector` would give keys that nobody has set.
+fn of_a_service(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    ["service_host", "service_port", "port"].iter().any(|start| key.starts_with(start))
+}
+
+fn names_host_and_port(address: &str) -> bool {
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
+}
+
+fn within(
+    key: &'static str,
+    value: ByteSize,
+    least: ByteSize,
+    most: ByteSize,
+) -> Result<(), (&'static str, String)> {
+    if (least..=most).contains(&value) {
+        Ok(())
+    } else {
+        Err((key, format!("{value} is not between {least} and {most}")))
+    }
+}
+
+#[cfg(test)]
+mod tests;

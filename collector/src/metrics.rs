@@ -1,0 +1,116 @@
+//! Counters and gauges of the collector, as Prometheus reads them.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use prometheus_client::{
+    encoding::text::encode,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::streams::Streams;
+
+/// With more streams than this, the lag is given as one sum only: one series for each file ever seen
+/// would flood the monitoring.
+const STREAMS_BY_NAME: usize = 20;
+
+/// What the parts of the collector count; clones share the numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// Records packed into forward chunks.
+    pub records: Counter,
+    /// Raw bytes of files that were packed into forward chunks.
+    pub bytes: Counter,
+    /// Bytes written to the socket, resends included.
+    pub shipped_bytes: Counter,
+    /// Records that could not be parsed and travel as rejected.
+    pub rejected: Counter,
+    /// Forward chunks that were closed.
+    pub chunks: Counter,
+    /// Forward chunks that were acknowledged.
+    pub acked_chunks: Counter,
+    /// Forward chunks that wait for their acks.
+    pub unacked_chunks: Gauge,
+    /// Their compressed bytes.
+    pub unacked_bytes: Gauge,
+    /// Files that are open.
+    pub files_open: Gauge,
+    /// Connections made.
+    pub connects: Counter,
+    /// 1 while connected.
+    pub connection_up: Gauge,
+    /// Checkpoints written.
+    pub checkpoint_writes: Counter,
+    /// Checkpoints that could not be written.
+    pub checkpoint_failures: Counter,
+    /// The last attempt to write the checkpoint failed.
+    pub checkpoint_failing: Arc<AtomicBool>,
+    /// How many files the globs matched when they were last looked at.
+    pub files_matched: Arc<AtomicU64>,
+}
+
+impl Metrics {
+    /// The metrics page.
+    pub fn page(&self, streams: &Streams) -> String {
+        let mut registry = Registry::with_prefix("trunkline_collector");
+        let mut counter = |name: &str, help: &str, counter: &Counter| {
+            registry.register(name, help, counter.clone());
+        };
+        counter("records", "Records packed into forward chunks", &self.records);
+        counter("bytes", "Raw bytes of files packed into forward chunks", &self.bytes);
+        counter(
+            "shipped_bytes",
+            "Bytes written to the socket, resends included",
+            &self.shipped_bytes,
+        );
+        counter("rejected", "Records that could not be parsed", &self.rejected);
+        counter("chunks", "Forward chunks closed", &self.chunks);
+        counter("acked_chunks", "Forward chunks acknowledged", &self.acked_chunks);
+        counter("connects", "Connections made", &self.connects);
+        counter("checkpoint_writes", "Checkpoints written", &self.checkpoint_writes);
+        counter(
+            "checkpoint_failures",
+            "Checkpoints that could not be written",
+            &self.checkpoint_failures,
+        );
+        let mut gauge = |name: &str, help: &str, gauge: &Gauge| {
+            registry.register(name, help, gauge.clone());
+        };
+        gauge("unacked_chunks", "Forward chunks that wait for their acks", &self.unacked_chunks);
+        gauge("unacked_bytes", "Compressed bytes that wait for their acks", &self.unacked_bytes);
+        gauge("files_open", "Files that are open", &self.files_open);
+        gauge("connection_up", "1 while connected", &self.connection_up);
+
+        let all = streams.all();
+        let matched = Gauge::<i64>::default();
+        matched.set(saturating(self.files_matched.load(Relaxed)));
+        gauge("files_matched", "Files that the globs match", &matched);
+        let lag = Gauge::<i64>::default();
+        lag.set(saturating(all.iter().map(|stream| stream.lag()).sum()));
+        gauge("lag_bytes", "Bytes in files that are not acknowledged", &lag);
+
+        if all.len() <= STREAMS_BY_NAME {
+            let family = Family::<Vec<(&str, String)>, Gauge>::default();
+            for stream in &all {
+                let labels = vec![("stream", stream.id.to_string()), ("path", stream.path.clone())];
+                family.get_or_create(&labels).set(saturating(stream.lag()));
+            }
+            let help = "Bytes in this file that are not acknowledged";
+            registry.register("stream_lag_bytes", help, family);
+        }
+
+        let mut page = String::new();
+        if encode(&mut page, &registry).is_err() {
+            // Writing to a String can't fail; should an encoder ever, an empty page shows it.
+            page.clear();
+        }
+        page
+    }
+}
+
+fn saturating(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,177 @@
+//! `parse`: log files in, NDJSON out, in bounded memory.
+
+mod input;
+mod output;
+
+use std::{
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use trunkline_record::{End, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink};
+
+use self::output::Output;
+use crate::{buffer::ReadBuffer, cli::ParseArgs, identity::FileId};
+
+/// As much is read at once.
+const READ_BUFFER: usize = 256 * 1024;
+
+/// A longer record is rejected: memory stays bounded whatever the file holds.
+const LONGEST: usize = 256 * 1024 * 1024;
+
+/// `auto` looks at so many bytes for a first record; servers write statements of 1 MB in practice.
+const PROBE: usize = 4 * 1024 * 1024;
+
+/// Formats that the command line knows by name and this version doesn't read yet.
+const TO_COME: [&str; 5] = ["jsonlog", "stderr", "patroni", "patroni-json", "cri"];
+
+/// Why parsing ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ParseError {
+    /// `--format` names none.
+    #[error("--format {0}: not a format; known are auto, csvlog")]
+    UnknownFormat(String),
+    /// `--format` names one of a later version.
+    #[error("--format {0}: not supported yet; known are auto, csvlog")]
+    UnsupportedFormat(String),
+    /// `--log-timezone` names none.
+    #[error("--log-timezone {zone}: {problem}")]
+    Zone {
+        /// What was given.
+        zone: String,
+        /// Why not.
+        problem: String,
+    },
+    /// No record of any known format is at the start.
+    #[error("{}: format not recognised; say it with --format", .0.display())]
+    NotRecognised(PathBuf),
+    /// A file can't be opened or read, or is damaged where it is compressed.
+    #[error("{}: {source}", .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Standard output or standard error can't be written.
+    #[error("output: {0}")]
+    Write(io::Error),
+}
+
+/// Parses all files. Returns how many records were rejected.
+pub fn parse(
+    args: &ParseArgs,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<u64, ParseError> {
+    let format = match args.format.as_str() {
+        "auto" => None,
+        name => Some(name.parse::<Format>().map_err(|_| {
+            if TO_COME.contains(&name) {
+                ParseError::UnsupportedFormat(name.to_owned())
+            } else {
+                ParseError::UnknownFormat(name.to_owned())
+            }
+        })?),
+    };
+    let zone = match &args.log_timezone {
+        None => LogTimezone::default(),
+        Some(zone) => zone
+            .parse::<LogTimezone>()
+            .map_err(|error| ParseError::Zone { zone: zone.clone(), problem: error.to_string() })?,
+    };
+    let mut output = Output::new(out, err);
+    for file in &args.files {
+        let unreadable = |source| ParseError::Read { file: file.clone(), source };
+        let input = input::open(file).map_err(unreadable)?;
+        one(file, input, format, &zone, &mut output)?;
+    }
+    output.finish().map_err(ParseError::Write)
+}
+
+fn one(
+    file: &Path,
+    mut input: impl Read,
+    format: Option<Format>,
+    zone: &LogTimezone,
+    output: &mut Output<'_>,
+) -> Result<(), ParseError> {
+    let unreadable = |source| ParseError::Read { file: file.to_owned(), source };
+    output.begin(file);
+    let mut buffer = ReadBuffer::new(READ_BUFFER, LONGEST);
+    buffer.claim(FileId { dev: 0, ino: 0 }, 0);
+    let mut at_end = false;
+
+    let format = match format {
+        Some(format) => format,
+        None => {
+            while !at_end && !is_csvlog(buffer.filled(), zone, End::More) {
+                if buffer.filled().len() >= PROBE {
+                    return Err(ParseError::NotRecognised(file.to_owned()));
+                }
+                at_end = fill(&mut input, &mut buffer).map_err(unreadable)?;
+            }
+            let held = buffer.filled();
+            if at_end && !held.is_empty() && !is_csvlog(held, zone, End::Final) {
+                return Err(ParseError::NotRecognised(file.to_owned()));
+            }
+            Format::Csvlog
+        }
+    };
+
+    let mut parser = Parser::new(format, *zone);
+    loop {
+        let end = if at_end { End::Final } else { End::More };
+        let consumed = parser.parse(buffer.filled(), buffer.position(), end, output);
+        buffer.consume(consumed);
+        output.check().map_err(ParseError::Write)?;
+        if at_end {
+            return Ok(());
+        }
+        if buffer.filled().len() >= LONGEST {
+            let (position, raw) = (buffer.position(), buffer.filled());
+            // Whether the output failed is asked above.
+            let _ = output.rejected(Rejected { position, raw, reason: Reason::TooLong });
+            buffer.consume(buffer.filled().len());
+            parser.reset();
+        }
+        at_end = fill(&mut input, &mut buffer).map_err(unreadable)?;
+    }
+}
+
+/// Reads more into the buffer; true at the end of the input.
+fn fill(input: &mut impl Read, buffer: &mut ReadBuffer) -> io::Result<bool> {
+    loop {
+        match input.read(buffer.spare()) {
+            Ok(len) => {
+                buffer.fill(len);
+                return Ok(len == 0);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether there is a whole csvlog record in `held`.
+fn is_csvlog(held: &[u8], zone: &LogTimezone, end: End) -> bool {
+    let mut found = FirstRecord(false);
+    Parser::new(Format::Csvlog, *zone).parse(held, 0, end, &mut found);
+    found.0
+}
+
+struct FirstRecord(bool);
+
+impl Sink for FirstRecord {
+    fn record(&mut self, _: u64, _: usize, _: &LogRecord<'_>) -> std::ops::ControlFlow<()> {
+        self.0 = true;
+        std::ops::ControlFlow::Break(())
+    }
+
+    fn rejected(&mut self, _: Rejected<'_>) -> std::ops::ControlFlow<()> {
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! The collector's life: build, bind, run, drain.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, thread};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    checkpoint::{self, Checkpoint, StateDir, StateDirError},
+    config::{Config, ConfigError, Files, host_name},
+    metrics::Metrics,
+    outbox::outbox,
+    ship::Ship,
+    status::{self, Status},
+    streams::Streams,
+    tail::{Tail, Wake},
+};
+
+/// Why the collector doesn't start. Each is one line, and exit status 2.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The state directory can't be used.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// The checkpoint is there and can't be read.
+    #[error("state_dir: {path}: cannot be read: {source}")]
+    Checkpoint {
+        /// The checkpoint file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The status endpoint's port is taken.
+    #[error("http.listen: {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system gives no thread or no signal handler.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was read is acknowledged, or the grace period is over.
+    Drained,
+    /// A second signal.
+    AtOnce,
+    /// Reading broke down; the log says how.
+    Failed,
+}
+
+/// Runs until SIGTERM or SIGINT, and drains.
+pub async fn run(file: &Path, config: Config) -> Result<Ended, StartError> {
+    let stop = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let collector = Collector::bind(file, config, stop.clone()).await?;
+    let life = collector.run();
+    tokio::pin!(life);
+    tokio::select! {
+        ended = &mut life => return Ok(ended),
+        _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    stop.cancel();
+    tokio::select! {
+        ended = &mut life => Ok(ended),
+        _ = terminate.recv() => Ok(Ended::AtOnce),
+        _ = interrupt.recv() => Ok(Ended::AtOnce),
+    }
+}
+
+/// A collector that holds everything it needs.
+pub struct Collector {
+    config: Config,
+    files: Vec<Files>,
+    state_dir: StateDir,
+    streams: Arc<Streams>,
+    listener: Option<TcpListener>,
+    metrics: Metrics,
+    stop: CancellationToken,
+}
+
+impl Collector {
+    /// Opens the state directory, reads the checkpoint and binds the status endpoint. `file` is the
+    /// configuration's, for messages.
+    pub async fn bind(
+        file: &Path,
+        config: Config,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let files = config.files(file)?;
+        let state_dir = StateDir::open(&config.state_dir)?;
+        let checkpoint = Checkpoint::new(&state_dir);
+        let remembered = checkpoint.load().map_err(|source| StartError::Checkpoint {
+            path: checkpoint.path().display().to_string(),
+            source,
+        })?;
+        let source = config.source.resolve(|name| std::env::var(name).ok(), host_name());
+        tracing::info!(
+            ?source, state_dir = %state_dir.path().display(), streams = remembered.len(),
+            version = env!("CARGO_PKG_VERSION"), "starting"
+        );
+        let listener =
+            match config.http.listen.as_str() {
+                "" => None,
+                address => Some(TcpListener::bind(address).await.map_err(|source| {
+                    StartError::Listen { address: address.to_owned(), source }
+                })?),
+            };
+        Ok(Self {
+            streams: Arc::new(Streams::new(source, remembered)),
+            metrics: Metrics::default(),
+            config,
+            files,
+            state_dir,
+            listener,
+            stop,
+        })
+    }
+
+    /// Where the status endpoint listens.
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Collects until `stop`, then drains: reads no more, ships what is framed, waits for acks within
+    /// the grace period, writes the checkpoint.
+    pub async fn run(self) -> Ended {
+        let Self { config, files, state_dir, streams, listener, metrics, stop } = self;
+        let tracker = TaskTracker::new();
+        let ended = CancellationToken::new();
+        let checkpoint = Checkpoint::new(&state_dir);
+        tracker.spawn(checkpoint::keep(
+            checkpoint.clone(),
+            Arc::clone(&streams),
+            metrics.clone(),
+            ended.clone(),
+        ));
+        if let Some(listener) = listener {
+            let status = Status {
+                metrics: metrics.clone(),
+                streams: Arc::clone(&streams),
+                address: config.ship.address.as_str().into(),
+            };
+            tracker.spawn(status::serve(listener, status, ended.clone()));
+        }
+        tracker.close();
+
+        let wake = Wake::default();
+        let (outbox, inbox) = outbox(wake.clone());
+        let tail = Tail::new(
+            &config,
+            files,
+            Arc::clone(&streams),
+            outbox,
+            wake.clone(),
+            metrics.clone(),
+            stop.clone(),
+        );
+        let thread = match thread::Builder::new().name("tail".into()).spawn(move || tail.run()) {
+            Ok(thread) => thread,
+            Err(error) => {
+                tracing::error!(%error, "no thread for reading");
+                return Ended::Failed;
+            }
+        };
+        let mut ship = Ship::new(config.ship.clone(), Arc::clone(&streams), inbox, metrics.clone());
+        let grace = config.shutdown_grace;
+        let grace_over = async {
+            stop.cancelled().await;
+            wake.other();
+            sleep(grace).await;
+        };
+        tokio::select! {
+            () = ship.run() => {}
+            () = grace_over => {}
+        }
+        let left = ship.unacked();
+        // Its end lets the tail thread end, should it wait for room.
+        drop(ship);
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        ended.cancel();
+        tracker.wait().await;
+        checkpoint::write(&checkpoint, &streams, &metrics).await;
+        drop(state_dir);
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the tail thread ended by a panic");
+            return Ended::Failed;
+        }
+        if left == 0 {
+            tracing::info!("stopped; everything that was read is acknowledged");
+        } else {
+            tracing::warn!(
+                unacked = left,
+                ?grace,
+                "stopped without all acks; what is missing will be read again"
+            );
+        }
+        Ended::Drained
+    }
+}

@@ -1,0 +1,258 @@
+//! Every stream that is known, and how far it is read and acknowledged. The tail thread reads
+//! positions and moves `read`, the ship task moves `acked`, the checkpoint is a picture of it, the
+//! status page sums it up.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::Notify;
+use trunkline_record::{Source, StreamId};
+
+use crate::identity::{FileId, Fingerprint, stream_id};
+
+/// One file of this pod, as long as it is remembered.
+#[derive(Debug)]
+pub struct Stream {
+    /// Its id on the wire and in the store.
+    pub id: StreamId,
+    /// Device and inode when it was last opened.
+    pub file: FileId,
+    /// Digest of its first line.
+    pub fingerprint: Fingerprint,
+    /// How often the file was cut shorter and kept its first line.
+    pub generation: u32,
+    /// The name under which it was first seen.
+    pub path: String,
+    acked: AtomicU64,
+    read: AtomicU64,
+    size: AtomicU64,
+    /// Unix seconds.
+    seen: AtomicU64,
+}
+
+impl Stream {
+    /// A stream as the checkpoint remembers it.
+    pub fn remembered(
+        id: StreamId,
+        file: FileId,
+        fingerprint: Fingerprint,
+        generation: u32,
+        path: String,
+        position: u64,
+        seen: SystemTime,
+    ) -> Self {
+        Self {
+            id,
+            file,
+            fingerprint,
+            generation,
+            path,
+            acked: AtomicU64::new(position),
+            read: AtomicU64::new(position),
+            size: AtomicU64::new(position),
+            seen: AtomicU64::new(unix_seconds(seen)),
+        }
+    }
+
+    /// Everything below this position is acknowledged.
+    pub fn acked(&self) -> u64 {
+        self.acked.load(Relaxed)
+    }
+
+    /// Everything below this position is in closed forward chunks.
+    pub fn read(&self) -> u64 {
+        self.read.load(Relaxed)
+    }
+
+    /// Moves [`Stream::read`].
+    pub fn set_read(&self, position: u64) {
+        self.read.store(position, Relaxed);
+    }
+
+    /// Says how large the file is.
+    pub fn set_size(&self, size: u64) {
+        self.size.store(size, Relaxed);
+    }
+
+    /// Bytes in the file that are not acknowledged.
+    pub fn lag(&self) -> u64 {
+        self.size.load(Relaxed).saturating_sub(self.acked())
+    }
+
+    /// Says that the file was there at `now`.
+    pub fn set_seen(&self, now: SystemTime) {
+        self.seen.store(unix_seconds(now), Relaxed);
+    }
+
+    /// When the file was last there.
+    pub fn seen(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.seen.load(Relaxed))
+    }
+}
+
+/// All streams of this collector.
+#[derive(Debug)]
+pub struct Streams {
+    source: Arc<Source>,
+    known: Mutex<HashMap<StreamId, Arc<Stream>>>,
+    changed: Notify,
+}
+
+impl Streams {
+    /// Starts with what the checkpoint holds.
+    pub fn new(source: Source, remembered: impl IntoIterator<Item = Stream>) -> Self {
+        let known = remembered.into_iter().map(|stream| (stream.id, Arc::new(stream))).collect();
+        Self { source: Arc::new(source), known: Mutex::new(known), changed: Notify::new() }
+    }
+
+    /// Who writes these streams.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// The stream that an opened file is, with the position where reading goes on.
+    ///
+    /// A known stream that was read beyond the file's `size` is not this file any more: it was cut
+    /// shorter, and the next generation begins at 0.
+    pub fn identify(
+        &self,
+        file: FileId,
+        fingerprint: Fingerprint,
+        path: &str,
+        size: u64,
+        now: SystemTime,
+    ) -> Arc<Stream> {
+        let mut known = self.lock();
+        let mut generation = 0;
+        loop {
+            let id = stream_id(&self.source, file.ino, &fingerprint, generation);
+            match known.get(&id) {
+                Some(stream) if stream.read() <= size => {
+                    stream.set_seen(now);
+                    return Arc::clone(stream);
+                }
+                Some(_) => generation += 1,
+                None => {
+                    let stream = Arc::new(Stream::remembered(
+                        id,
+                        file,
+                        fingerprint,
+                        generation,
+                        path.to_owned(),
+                        0,
+                        now,
+                    ));
+                    known.insert(id, Arc::clone(&stream));
+                    return stream;
+                }
+            }
+        }
+    }
+
+    /// Moves a stream's acknowledged position and lets the checkpoint know.
+    pub fn acknowledge(&self, stream: &Stream, to: u64) {
+        stream.acked.fetch_max(to, Relaxed);
+        self.changed.notify_one();
+    }
+
+    /// Drops what was last there before `horizon`.
+    pub fn forget(&self, horizon: SystemTime) {
+        let mut known = self.lock();
+        let before = known.len();
+        known.retain(|_, stream| Arc::strong_count(stream) > 1 || stream.seen() >= horizon);
+        if known.len() != before {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Makes the checkpoint's writer try again.
+    pub fn mark_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits until a position moved.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// All streams at this moment, ordered by id.
+    pub fn all(&self) -> Vec<Arc<Stream>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_by_key(|stream| stream.id.0);
+        all
+    }
+
+    // A panic elsewhere can't leave the map half changed: each use is one insert, lookup or retain.
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Arc<Stream>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::FirstLine;
+
+    fn streams() -> Streams {
+        Streams::new(Source { pod: Some("pod".into()), ..Source::default() }, [])
+    }
+
+    fn identify(streams: &Streams, ino: u64, line: &[u8], size: u64) -> Arc<Stream> {
+        let print = FirstLine::of(line).unwrap().fingerprint();
+        let file = FileId { dev: 1, ino };
+        streams.identify(file, print, "/f", size, UNIX_EPOCH + Duration::from_secs(100))
+    }
+
+    #[test]
+    fn the_same_file_is_the_same_stream_where_it_was_left() {
+        let streams = streams();
+        let first = identify(&streams, 7, b"line\n", 100);
+        first.set_read(80);
+        streams.acknowledge(&first, 50);
+        let again = identify(&streams, 7, b"line\n", 120);
+        assert_eq!((again.id, again.read(), again.acked()), (first.id, 80, 50));
+    }
+
+    #[test]
+    fn a_reused_inode_with_another_first_line_is_a_new_stream() {
+        let streams = streams();
+        let first = identify(&streams, 7, b"line\n", 100);
+        let second = identify(&streams, 7, b"another\n", 100);
+        assert_ne!(first.id, second.id);
+        assert_eq!(second.read(), 0);
+    }
+
+    #[test]
+    fn a_file_cut_shorter_that_kept_its_first_line_is_a_new_stream() {
+        let streams = streams();
+        let first = identify(&streams, 7, b"line\n", 100);
+        first.set_read(100);
+        let cut = identify(&streams, 7, b"line\n", 60);
+        assert_ne!(first.id, cut.id);
+        assert_eq!((cut.generation, cut.read()), (1, 0));
+        cut.set_read(60);
+        assert_eq!(identify(&streams, 7, b"line\n", 70).id, cut.id);
+        assert_eq!(identify(&streams, 7, b"line\n", 10).generation, 2);
+    }
+
+    #[test]
+    fn only_streams_that_nobody_uses_and_that_are_long_gone_are_forgotten() {
+        let streams = streams();
+        let held = identify(&streams, 1, b"held\n", 10);
+        drop(identify(&streams, 2, b"gone\n", 10));
+        streams.forget(UNIX_EPOCH + Duration::from_secs(100));
+        assert_eq!(streams.all().len(), 2);
+        streams.forget(UNIX_EPOCH + Duration::from_secs(101));
+        assert_eq!(streams.all().iter().map(|s| s.id).collect::<Vec<_>>(), [held.id]);
+    }
+}

@@ -1,0 +1,465 @@
+//! The tail thread: finds files, reads what is new in them in fair turns, parses it, and hands closed
+//! forward chunks to the ship task.
+//!
+//! It is one plain thread with blocking reads: files have no asynchronous interface worth having. It
+//! sleeps in one place only, [`Wake`]; file events, room in the window and the end all wake it there.
+//! When the window is full it reads nothing, but goes on looking for files and holds them open, so
+//! that a file which is deleted meanwhile isn't lost.
+
+mod discover;
+mod follow;
+mod step;
+mod turn;
+mod wake;
+mod watch;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio_util::sync::CancellationToken;
+use trunkline_record::{ChunkBuilder, ChunkLimits, End};
+
+pub use discover::{Scan, Seen, scan};
+pub use wake::Wake;
+
+use self::{
+    follow::{Followed, Opened},
+    step::{Policy, Step},
+    turn::{Ended, Turn},
+    watch::Watch,
+};
+use crate::{
+    buffer::ReadBuffer,
+    config::{Config, Files},
+    identity::FileId,
+    metrics::Metrics,
+    outbox::{Chunk, Flushed, Outbox},
+    streams::Streams,
+};
+
+/// A writer that pauses for this long is done for the moment, and what it wrote is sent. It bounds
+/// the delay of a lone record; longer would make fewer and larger forward chunks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// File events within this time cost one look, however many there are.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Where all directories are watched, names are compared this many times less often than open files
+/// are looked at: events tell of new names, the comparison is for events that got lost.
+const WATCHED_SCAN_FACTOR: u32 = 10;
+
+/// How long a deleted file must be quiet before its torn last record is given up: its writer may be
+/// between two writes.
+const DELETED_LINGER: Duration = Duration::from_secs(1);
+
+/// The state of the thread.
+pub struct Tail {
+    sections: Vec<Files>,
+    streams: Arc<Streams>,
+    outbox: Outbox,
+    wake: Wake,
+    metrics: Metrics,
+    stop: CancellationToken,
+
+    policy: Policy,
+    longest: usize,
+    poll_interval: Duration,
+    open_files: usize,
+    forget_after: Duration,
+
+    watch: Watch,
+    open: Vec<Followed>,
+    /// Whose turn is first in the next round.
+    first: usize,
+    aside: HashMap<FileId, Aside>,
+    said: BTreeMap<PathBuf, String>,
+    buffer: ReadBuffer,
+    builder: ChunkBuilder,
+}
+
+/// A file that a glob matches and that isn't open, as it was when it was put aside.
+#[derive(Debug, PartialEq)]
+struct Aside {
+    why: Why,
+    size: u64,
+    modified: SystemTime,
+}
+
+#[derive(Debug, PartialEq)]
+enum Why {
+    /// Its first line isn't whole yet.
+    Nascent,
+    /// It was read to its end and newer files have replaced it.
+    Done,
+    /// It can't be opened or read; tried again with each scan.
+    Failed,
+}
+
+impl Tail {
+    /// A tail that follows what `sections` match.
+    pub fn new(
+        config: &Config,
+        sections: Vec<Files>,
+        streams: Arc<Streams>,
+        outbox: Outbox,
+        wake: Wake,
+        metrics: Metrics,
+        stop: CancellationToken,
+    ) -> Self {
+        let chunk = size(config.chunk.bytes);
+        Self {
+            sections,
+            streams,
+            outbox,
+            metrics,
+            stop,
+            policy: Policy {
+                enough: chunk as u64,
+                age: config.chunk.age,
+                pause: PAUSE,
+                finished_after: config.tail.finished_after,
+                deleted_linger: DELETED_LINGER,
+            },
+            longest: size(config.tail.max_record),
+            poll_interval: config.tail.poll_interval,
+            open_files: config.tail.open_files,
+            forget_after: config.tail.forget_after,
+            watch: Watch::new(wake.clone()),
+            wake,
+            open: Vec::new(),
+            first: 0,
+            aside: HashMap::new(),
+            said: BTreeMap::new(),
+            buffer: ReadBuffer::new(size(config.tail.read_buffer), size(config.tail.max_record)),
+            builder: ChunkBuilder::new(ChunkLimits { bytes: chunk, ..ChunkLimits::default() }),
+        }
+    }
+
+    /// Runs until the collector stops, or nobody takes forward chunks any more.
+    pub fn run(mut self) {
+        let mut scan_at = Instant::now();
+        let mut look_at = scan_at;
+        let mut looked = scan_at;
+        let (mut names, mut grew) = (false, false);
+        while !self.stop.is_cancelled() {
+            let now = Instant::now();
+            let wakes = self.wake.take();
+            names |= wakes.names;
+            grew |= wakes.grew;
+            let rested = now >= looked + LOOK_PAUSE;
+            if now >= scan_at || (names && rested) {
+                (names, grew) = (false, true);
+                let watched = self.scan(now, SystemTime::now());
+                let pause = if watched { WATCHED_SCAN_FACTOR } else { 1 };
+                scan_at = now + self.poll_interval * pause;
+                looked = now;
+                look_at = now;
+            }
+            if now >= look_at || (grew && rested) {
+                // A new file's first line may be whole now.
+                names |= grew && self.aside.values().any(|aside| aside.why == Why::Nascent);
+                grew = false;
+                self.look(now);
+                looked = now;
+                look_at = now + self.poll_interval;
+            }
+            let round = match self.outbox.flush() {
+                Flushed::Empty => self.round(now),
+                Flushed::Full => Round::Idle(None),
+                Flushed::Closed => return,
+            };
+            match round {
+                Round::Worked => {}
+                Round::Idle(due) => {
+                    let until = due.map_or(scan_at, |due| scan_at.min(now + due)).min(look_at);
+                    if names || grew {
+                        self.wake.wait_ignoring_files(until.min(looked + LOOK_PAUSE));
+                    } else {
+                        self.wake.wait(until);
+                    }
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// Compares the names with what is known: opens what is new, notices what is gone. Returns whether
+    /// all directories are watched.
+    fn scan(&mut self, now: Instant, wall: SystemTime) -> bool {
+        let scan = discover::scan(&self.sections);
+        self.metrics.files_matched.store(scan.files.len() as u64, Relaxed);
+        for (path, problem) in &scan.problems {
+            if self.said.get(path) != Some(problem) {
+                tracing::warn!(path = %path.display(), problem, "can't be looked at");
+            }
+        }
+        self.said = scan.problems;
+        let watched = self.watch.set(&scan.dirs);
+
+        let by_id: HashMap<FileId, &Seen> = scan.files.iter().map(|seen| (seen.id, seen)).collect();
+        for file in &mut self.open {
+            file.listed(by_id.get(&file.id).copied(), wall);
+        }
+        self.aside.retain(|id, _| by_id.contains_key(id));
+        for seen in &scan.files {
+            if !self.open.iter().any(|file| file.id == seen.id) {
+                self.consider(seen, now, wall);
+            }
+        }
+        self.metrics.files_open.set(i64::try_from(self.open.len()).unwrap_or(i64::MAX));
+        if let Some(horizon) = wall.checked_sub(self.forget_after) {
+            self.streams.forget(horizon);
+        }
+        watched
+    }
+
+    /// Opens a file that isn't open, if there is a reason to.
+    fn consider(&mut self, seen: &Seen, now: Instant, wall: SystemTime) {
+        let known = self.aside.get(&seen.id);
+        let unchanged = known.is_some_and(|aside| {
+            aside.why != Why::Failed && aside.size == seen.size && aside.modified == seen.modified
+        });
+        if unchanged {
+            return;
+        }
+        let (size, modified) = (seen.size, seen.modified);
+        let failed_before = known.is_some_and(|aside| aside.why == Why::Failed);
+        if size == 0 {
+            self.aside.insert(seen.id, Aside { why: Why::Nascent, size, modified });
+            return;
+        }
+        if self.open.len() >= self.open_files && !self.make_room(now) {
+            return;
+        }
+        let files = &self.sections[seen.section];
+        match Followed::open(seen, files, &self.streams, now, wall) {
+            Ok(Opened::Followed(file)) => {
+                if let Some(other) = self.open.iter().find(|open| open.stream.id == file.stream.id)
+                {
+                    if !failed_before {
+                        tracing::error!(
+                            path = %file.shown(), other = %other.shown(), stream = %file.stream.id,
+                            "two files with the same inode number and first line; only one is read"
+                        );
+                    }
+                    self.aside.insert(seen.id, Aside { why: Why::Failed, size, modified });
+                    return;
+                }
+                tracing::info!(
+                    path = %file.shown(), stream = %file.stream.id, position = file.position,
+                    size = file.size(), "following"
+                );
+                self.aside.remove(&seen.id);
+                self.open.push(*file);
+            }
+            Ok(Opened::Nascent) => {
+                self.aside.insert(seen.id, Aside { why: Why::Nascent, size, modified });
+            }
+            Err(error) => {
+                if !failed_before {
+                    tracing::warn!(path = %seen.path.display(), %error, "can't be opened");
+                }
+                self.aside.insert(seen.id, Aside { why: Why::Failed, size, modified });
+            }
+        }
+    }
+
+    /// Closes the file that has been quiet for longest, of those that can be found again and have
+    /// nothing unread. Returns whether there was one.
+    fn make_room(&mut self, now: Instant) -> bool {
+        let quietest = (0..self.open.len())
+            .filter(|&at| self.open[at].is_drained() && self.open[at].is_listed())
+            .max_by_key(|&at| self.open[at].quiet_for(now));
+        match quietest {
+            Some(at) => {
+                self.close(at);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Looks at the sizes of the open files.
+    fn look(&mut self, now: Instant) {
+        for at in (0..self.open.len()).rev() {
+            if let Err(error) = self.open[at].look(now) {
+                self.fail(at, &error);
+            }
+        }
+    }
+
+    /// Gives each open file one turn at most.
+    fn round(&mut self, now: Instant) -> Round {
+        let mut worked = false;
+        let mut due: Option<Duration> = None;
+        let mut done = Vec::new();
+        let (files, first) = (self.open.len(), self.first);
+        for at in (0..files).map(|n| (first + n) % files) {
+            match step::next(&self.open[at].facts(now), &self.policy) {
+                Step::Wait(None) => {}
+                Step::Wait(Some(wait)) => due = Some(due.map_or(wait, |due| due.min(wait))),
+                Step::Cut => {
+                    worked = true;
+                    done.push((at, Done::Cut));
+                }
+                step @ (Step::Read | Step::Finish) => {
+                    worked = true;
+                    let end = if step == Step::Read { End::More } else { End::Final };
+                    match self.turn(at, now, end) {
+                        Err(error) => done.push((at, Done::Failed(error))),
+                        Ok((ended, flushed)) => {
+                            match ended {
+                                Ended::Replaced => done.push((at, Done::Cut)),
+                                Ended::Drained if step == Step::Finish => {
+                                    done.push((at, Done::Finished));
+                                }
+                                Ended::Drained | Ended::Full => {}
+                            }
+                            if flushed != Flushed::Empty {
+                                self.first = (at + 1) % files;
+                                break;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        // From the back, so that the indices before stay what they are.
+        done.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        for (at, done) in done {
+            match done {
+                Done::Cut => self.cut(at),
+                Done::Finished => self.close(at),
+                Done::Failed(error) => self.fail(at, &error),
+            }
+        }
+        self.first = if self.open.is_empty() { 0 } else { self.first % self.open.len() };
+        if worked { Round::Worked } else { Round::Idle(due) }
+    }
+
+    /// One file's turn; its forward chunk goes into the outbox, which must be empty.
+    fn turn(&mut self, at: usize, now: Instant, end: End) -> std::io::Result<(Ended, Flushed)> {
+        let file = &mut self.open[at];
+        let turn = turn::take(file, &mut self.buffer, &mut self.builder, end, self.longest)?;
+        let Turn { sealed, records, rejected, position, read_to, ended } = turn;
+        let from = file.position;
+        file.advance(position, read_to, now);
+        if ended == Ended::Drained {
+            // It may have been cut below what the last look saw.
+            file.look(now)?;
+        }
+        self.metrics.records.inc_by(u64::from(records));
+        self.metrics.rejected.inc_by(u64::from(rejected));
+        self.metrics.bytes.inc_by(position - from);
+        if rejected > 0 {
+            tracing::warn!(
+                path = %file.shown(), from, to = position, rejected,
+                "not every record could be parsed; the rest travels as rejected"
+            );
+        }
+        let Some(sealed) = sealed else { return Ok((ended, Flushed::Empty)) };
+        self.metrics.chunks.inc();
+        let chunk = Chunk { stream: Arc::clone(&file.stream), sealed };
+        Ok((ended, self.outbox.put(chunk)))
+    }
+
+    /// Lets a file go that was read to its end.
+    fn close(&mut self, at: usize) {
+        let file = self.open.swap_remove(at);
+        tracing::info!(
+            path = %file.shown(), stream = %file.stream.id, position = file.position, "closed"
+        );
+        if file.is_listed() {
+            // Growth between the last read and now shows as another size in the next scan.
+            let modified =
+                file.file.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+            let aside = Aside { why: Why::Done, size: file.read_to, modified };
+            self.aside.insert(file.id, aside);
+        }
+    }
+
+    /// Lets a file go whose content was replaced; the next scan finds what it is now.
+    fn cut(&mut self, at: usize) {
+        let file = self.open.swap_remove(at);
+        tracing::warn!(
+            path = %file.shown(), stream = %file.stream.id, position = file.position,
+            "file was cut; its new content is a new stream"
+        );
+        self.buffer.release();
+        self.wake.names();
+    }
+
+    fn fail(&mut self, at: usize, error: &std::io::Error) {
+        let file = self.open.swap_remove(at);
+        tracing::error!(
+            path = %file.shown(), stream = %file.stream.id, position = file.position, %error,
+            "can't be read; trying again"
+        );
+        self.buffer.release();
+        let aside = Aside { why: Why::Failed, size: file.size(), modified: SystemTime::UNIX_EPOCH };
+        self.aside.insert(file.id, aside);
+    }
+
+    /// The last turns of a collector that stops: what is in the files now, up to one forward chunk
+    /// each, since a pod's last lines are written just before its end; and everything that can't be
+    /// found again.
+    fn finish(&mut self) {
+        let now = Instant::now();
+        self.look(now);
+        for at in 0..self.open.len() {
+            loop {
+                if !self.flushed() {
+                    return;
+                }
+                let file = &self.open[at];
+                let end = if file.is_deleted() { End::Final } else { End::More };
+                let once = file.is_listed();
+                match self.turn(at, now, end) {
+                    Ok((Ended::Full, _)) if !once => {}
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::error!(path = %self.open[at].shown(), %error, "can't be read");
+                        break;
+                    }
+                }
+            }
+        }
+        self.flushed();
+    }
+
+    /// Waits until the outbox is empty; false if nobody takes from it any more.
+    fn flushed(&mut self) -> bool {
+        loop {
+            match self.outbox.flush() {
+                Flushed::Empty => return true,
+                Flushed::Closed => return false,
+                Flushed::Full => {
+                    // Room and the end both wake; the limit is for neither being missed.
+                    self.wake.wait_ignoring_files(Instant::now() + self.poll_interval);
+                    self.wake.take();
+                }
+            }
+        }
+    }
+}
+
+enum Round {
+    /// There may be more to do at once.
+    Worked,
+    /// Nothing to do, at least for this long.
+    Idle(Option<Duration>),
+}
+
+enum Done {
+    Finished,
+    Cut,
+    Failed(std::io::Error),
+}
+
+fn size(bytes: bytesize::ByteSize) -> usize {
+    usize::try_from(bytes.as_u64()).unwrap_or(usize::MAX)
+}
