@@ -40,7 +40,7 @@ const WAIT: Duration = Duration::from_secs(15);
 /// granted becomes an error that shows.
 const WRITER: &str = "\
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
-    SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
+    SET client_min_messages = warning; SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
     SET idle_in_transaction_session_timeout = '60s';
     SET lock_timeout = '30s';
     SET statement_timeout = 0";
