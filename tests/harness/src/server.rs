@@ -129,6 +129,10 @@ impl PostgresServer {
     /// Starts the server again after it was stopped or killed, on its port and data directory; returns when it takes connections.
     pub fn start_again(&mut self) -> Result<()> {
         ensure!(!self.is_running()?, "the server on port {} runs already", self.port);
+        if let Installation::Docker { .. } = self.installation {
+            // Left by a killed server; in a container every postmaster is process 1, so it can't be told from the new one's.
+            let _ = fs::remove_file(self.data_dir().join("postmaster.pid"));
+        }
         let data = self.installation.inside(&self.data_dir());
         let mut command = self.installation.command("postgres", &self.docker_server())?;
         command.arg("-D").arg(data).arg("-p").arg(self.port.to_string());
@@ -278,6 +282,15 @@ impl PostgresServer {
     }
 
     fn postmaster_pid(&self) -> Result<u32> {
+        if let Installation::Docker { .. } = self.installation {
+            let mut docker = Command::new("docker");
+            docker.args([
+                "inspect",
+                "--format={{.State.Pid}}",
+                &instance::container(self.instance.name()),
+            ]);
+            return run(&mut docker)?.trim().parse().context("the container's process id");
+        }
         self.postmaster_line(0)?.parse().context("the first line of postmaster.pid")
     }
 
