@@ -1,7 +1,7 @@
 //! The agent's binary: `run`, `check-config`, `parse`.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::Path,
     process::ExitCode,
 };
@@ -62,7 +62,10 @@ fn run(file: &Path) -> anyhow::Result<ExitCode> {
 fn start_log(config: &LogConfig) {
     // The filter was checked with the configuration.
     let filter = config.level.parse::<EnvFilter>().unwrap_or_default();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     match config.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),

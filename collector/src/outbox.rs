@@ -81,14 +81,14 @@ impl Inbox {
     /// The next forward chunk; none once the tail thread has ended and everything was taken.
     pub async fn take(&mut self) -> Option<Chunk> {
         let chunk = self.receiver.recv().await;
-        self.wake.other();
+        self.wake.ring();
         chunk
     }
 
     /// The next forward chunk if one is there now.
     pub fn try_take(&mut self) -> Option<Chunk> {
         let chunk = self.receiver.try_recv().ok()?;
-        self.wake.other();
+        self.wake.ring();
         Some(chunk)
     }
 }
@@ -96,6 +96,6 @@ impl Inbox {
 impl Drop for Inbox {
     fn drop(&mut self) {
         self.receiver.close();
-        self.wake.other();
+        self.wake.ring();
     }
 }

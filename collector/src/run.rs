@@ -89,6 +89,7 @@ pub struct Collector {
     state_dir: StateDir,
     streams: Arc<Streams>,
     listener: Option<TcpListener>,
+    wake: Wake,
     metrics: Metrics,
     stop: CancellationToken,
 }
@@ -122,6 +123,7 @@ impl Collector {
             };
         Ok(Self {
             streams: Arc::new(Streams::new(source, remembered)),
+            wake: Wake::new()?,
             metrics: Metrics::default(),
             config,
             files,
@@ -139,7 +141,7 @@ impl Collector {
     /// Collects until `stop`, then drains: reads no more, ships what is framed, waits for acks within
     /// the grace period, writes the checkpoint.
     pub async fn run(self) -> Ended {
-        let Self { config, files, state_dir, streams, listener, metrics, stop } = self;
+        let Self { config, files, state_dir, streams, listener, wake, metrics, stop } = self;
         let tracker = TaskTracker::new();
         let ended = CancellationToken::new();
         let checkpoint = Checkpoint::new(&state_dir);
@@ -159,7 +161,6 @@ impl Collector {
         }
         tracker.close();
 
-        let wake = Wake::default();
         let (outbox, inbox) = outbox(wake.clone());
         let tail = Tail::new(
             &config,
@@ -181,7 +182,7 @@ impl Collector {
         let grace = config.shutdown_grace;
         let grace_over = async {
             stop.cancelled().await;
-            wake.other();
+            wake.ring();
             sleep(grace).await;
         };
         tokio::select! {

@@ -2,7 +2,7 @@
 //! forward chunks to the ship task.
 //!
 //! It is one plain thread with blocking reads: files have no asynchronous interface worth having. It
-//! sleeps in one place only, [`Wake`]; file events, room in the window and the end all wake it there.
+//! sleeps in one place only, [`watch`]; file events, room in the window and the end all wake it there.
 //! When the window is full it reads nothing, but goes on looking for files and holds them open, so
 //! that a file which is deleted meanwhile isn't lost.
 
@@ -45,8 +45,9 @@ use crate::{
 /// the delay of a lone record; longer would make fewer and larger forward chunks.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// File events within this time cost one look, however many there are.
-const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// File events within this time cost one look, however many there are. A look that finds growth starts
+/// the wait for the writer's pause, so looking more often would find nothing to do.
+const LOOK_PAUSE: Duration = PAUSE;
 
 /// Where all directories are watched, names are compared this many times less often than open files
 /// are looked at: events tell of new names, the comparison is for events that got lost.
@@ -61,7 +62,6 @@ pub struct Tail {
     sections: Vec<Files>,
     streams: Arc<Streams>,
     outbox: Outbox,
-    wake: Wake,
     metrics: Metrics,
     stop: CancellationToken,
 
@@ -72,6 +72,8 @@ pub struct Tail {
     forget_after: Duration,
 
     watch: Watch,
+    /// Names are to be compared as soon as possible.
+    rescan: bool,
     open: Vec<Followed>,
     /// Whose turn is first in the next round.
     first: usize,
@@ -128,8 +130,8 @@ impl Tail {
             poll_interval: config.tail.poll_interval,
             open_files: config.tail.open_files,
             forget_after: config.tail.forget_after,
-            watch: Watch::new(wake.clone()),
-            wake,
+            watch: Watch::new(wake),
+            rescan: false,
             open: Vec::new(),
             first: 0,
             aside: HashMap::new(),
@@ -147,9 +149,9 @@ impl Tail {
         let (mut names, mut grew) = (false, false);
         while !self.stop.is_cancelled() {
             let now = Instant::now();
-            let wakes = self.wake.take();
-            names |= wakes.names;
-            grew |= wakes.grew;
+            let news = self.watch.news();
+            names |= news.names | std::mem::take(&mut self.rescan);
+            grew |= news.grew;
             let rested = now >= looked + LOOK_PAUSE;
             if now >= scan_at || (names && rested) {
                 (names, grew) = (false, true);
@@ -176,11 +178,10 @@ impl Tail {
                 Round::Worked => {}
                 Round::Idle(due) => {
                     let until = due.map_or(scan_at, |due| scan_at.min(now + due)).min(look_at);
-                    if names || grew {
-                        self.wake.wait_ignoring_files(until.min(looked + LOOK_PAUSE));
-                    } else {
-                        self.wake.wait(until);
-                    }
+                    // News that wait for their turn need no more news.
+                    let waiting = names || grew;
+                    let until = if waiting { until.min(looked + LOOK_PAUSE) } else { until };
+                    self.watch.wait(until, !waiting);
                 }
             }
         }
@@ -390,7 +391,7 @@ impl Tail {
             "file was cut; its new content is a new stream"
         );
         self.buffer.release();
-        self.wake.names();
+        self.rescan = true;
     }
 
     fn fail(&mut self, at: usize, error: &std::io::Error) {
@@ -438,9 +439,7 @@ impl Tail {
                 Flushed::Empty => return true,
                 Flushed::Closed => return false,
                 Flushed::Full => {
-                    // Room and the end both wake; the limit is for neither being missed.
-                    self.wake.wait_ignoring_files(Instant::now() + self.poll_interval);
-                    self.wake.take();
+                    self.watch.wait(Instant::now() + self.poll_interval, false);
                 }
             }
         }

@@ -1,113 +1,36 @@
-//! How the tail thread sleeps, and what ends its sleep early.
+//! Ends the tail thread's sleep from other threads.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Instant,
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
 };
 
-/// What has happened since the tail thread last looked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wakes {
-    /// A file that is known may have grown.
-    pub grew: bool,
-    /// A name appeared, vanished or moved.
-    pub names: bool,
-    /// There is room for a forward chunk again, or the collector stops.
-    pub other: bool,
-}
+use rustix::event::{EventfdFlags, eventfd};
 
-impl Wakes {
-    fn any(self) -> bool {
-        self.grew || self.names || self.other
-    }
-
-    fn with(self, more: Self) -> Self {
-        Self {
-            grew: self.grew || more.grew,
-            names: self.names || more.names,
-            other: self.other || more.other,
-        }
-    }
-}
-
-/// One sleeper, any number of wakers. Wakes are flags: a thousand of them cost one look.
-#[derive(Clone, Debug, Default)]
-pub struct Wake(Arc<(Mutex<Wakes>, Condvar)>);
+/// A bell: rung any number of times, heard once. Clones are the same bell.
+#[derive(Clone, Debug)]
+pub struct Wake(Arc<OwnedFd>);
 
 impl Wake {
-    /// Files may have grown.
-    pub fn grew(&self) {
-        self.set(Wakes { grew: true, ..Wakes::default() });
+    /// A bell that nobody has rung.
+    pub fn new() -> io::Result<Self> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        Ok(Self(Arc::new(eventfd(0, flags)?)))
     }
 
-    /// Names have changed.
-    pub fn names(&self) {
-        self.set(Wakes { names: true, ..Wakes::default() });
+    /// Rings.
+    pub fn ring(&self) {
+        // It fails only when it has been rung 2⁶⁴ times and not been heard: then it rings anyway.
+        let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Room in the window, or the end.
-    pub fn other(&self) {
-        self.set(Wakes { other: true, ..Wakes::default() });
+    /// Whether it was rung since this was last asked.
+    pub(super) fn heard(&self) -> bool {
+        rustix::io::read(&*self.0, &mut [0_u8; 8]).is_ok()
     }
 
-    fn set(&self, more: Wakes) {
-        let (flags, sleeper) = &*self.0;
-        // Three flags are whole after any panic.
-        let mut flags = flags.lock().unwrap_or_else(PoisonError::into_inner);
-        let with = flags.with(more);
-        if *flags != with {
-            *flags = with;
-            sleeper.notify_one();
-        }
-    }
-
-    /// What has happened; doesn't sleep.
-    pub fn take(&self) -> Wakes {
-        std::mem::take(&mut *self.0.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Sleeps until something happens or `until` has come.
-    pub fn wait(&self, until: Instant) {
-        self.sleep(until, |flags| flags.any());
-    }
-
-    /// The same, but news of files doesn't end the sleep: a busy writer would end it at each write.
-    pub fn wait_ignoring_files(&self, until: Instant) {
-        self.sleep(until, |flags| flags.other);
-    }
-
-    fn sleep(&self, until: Instant, awake: impl Fn(Wakes) -> bool) {
-        let (flags, sleeper) = &*self.0;
-        let flags = flags.lock().unwrap_or_else(PoisonError::into_inner);
-        let limit = until.saturating_duration_since(Instant::now());
-        drop(sleeper.wait_timeout_while(flags, limit, |flags| !awake(*flags)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn a_wake_before_the_sleep_is_not_lost() {
-        let wake = Wake::default();
-        wake.names();
-        let started = Instant::now();
-        wake.wait(started + Duration::from_secs(60));
-        assert!(started.elapsed() < Duration::from_secs(30));
-        assert_eq!(wake.take(), Wakes { names: true, ..Wakes::default() });
-        assert_eq!(wake.take(), Wakes::default());
-    }
-
-    #[test]
-    fn another_thread_ends_the_sleep() {
-        let wake = Wake::default();
-        let other = wake.clone();
-        let thread = std::thread::spawn(move || other.other());
-        wake.wait(Instant::now() + Duration::from_secs(60));
-        thread.join().unwrap();
-        assert!(wake.take().other);
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
