@@ -68,15 +68,15 @@ impl Ingester {
         let url = config.database.url()?;
         let writers = Pool::for_writers(&config.database, url);
         let queries = Pool::for_queries(&config.database, url, config.http.query_timeout);
-        let bind = async |setting, address| {
-            TcpListener::bind(address).await.map_err(|source| Error::Bind {
-                setting,
-                address,
-                source,
-            })
-        };
-        let forward = bind("forward.listen", config.forward.listen).await?;
-        let http = bind("http.listen", config.http.listen).await?;
+        let (address, setting) = (config.forward.listen, "forward.listen");
+        let forward =
+            receive::bind(address).map_err(|source| Error::Bind { setting, address, source })?;
+        let (address, setting) = (config.http.listen, "http.listen");
+        let http = TcpListener::bind(address).await.map_err(|source| Error::Bind {
+            setting,
+            address,
+            source,
+        })?;
         Ok(Self { config, forward, http, writers, queries })
     }
 

@@ -14,11 +14,11 @@ pub struct Cli {
 }
 
 const ENVIRONMENT: &str = "\
-Every setting of the file can also be given as TRUNKLINE_INGESTER_<TABLE>__<KEY>, for instance
-TRUNKLINE_INGESTER_FORWARD__LISTEN=0.0.0.0:24224; TRUNKLINE_DATABASE_URL sets database.url.
+Every setting of the file can also be given as TRUNKLINE_INGESTER_<TABLE>__<KEY>, for instance \
+TRUNKLINE_INGESTER_FORWARD__LISTEN=0.0.0.0:24224; TRUNKLINE_DATABASE_URL sets database.url. \
 The environment wins over the file.
 
-Exit status: 0 after an orderly stop, 1 when it failed while running, 2 on bad configuration or a database
+Exit status: 0 after an orderly stop, 1 when it failed while running, 2 on bad configuration or a database \
 that can't be used.";
 
 /// The commands.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use figment::Figment;
+use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
@@ -75,7 +76,12 @@ impl Config {
         if let Some(path) = file {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| Error::File { path: path.display().to_string(), source })?;
-            figment = figment.merge(Toml::string(&text));
+            // By itself first, so that what is wrong in the file is said to be.
+            let toml = Figment::from(Toml::string(&text));
+            toml.extract::<Self>().map_err(|error| {
+                Error::Value(format!("{}: {}", path.display(), one_line(&error)))
+            })?;
+            figment = figment.merge(toml);
         }
         figment = figment.merge(
             Env::raw().only(&[DATABASE_URL]).map(|_| "database.url".into()).lowercase(false),
@@ -102,16 +108,31 @@ fn by_kubernetes(key: &str) -> bool {
     key == "PORT" || key.starts_with("PORT_") || key.starts_with("SERVICE_")
 }
 
+/// All that is wrong, without the values: one of them may be a password.
 fn one_line(error: &figment::Error) -> String {
-    error
-        .clone()
-        .into_iter()
-        .map(|error| {
-            let path = error.path.join(".");
-            if path.is_empty() { error.kind.to_string() } else { format!("{path}: {}", error.kind) }
-        })
-        .collect::<Vec<_>>()
-        .join("; ")
+    let each = error.clone().into_iter().map(|error| {
+        let reason = match &error.kind {
+            Kind::UnknownField(_, known) => format!("unknown key; there are {}", known.join(", ")),
+            Kind::InvalidType(_, expected) if expected.starts_with("struct ") => {
+                "expected a table".to_owned()
+            }
+            Kind::InvalidType(_, expected) => format!("expected {expected}"),
+            Kind::Message(message) => without_excerpt(message),
+            kind => kind.to_string(),
+        };
+        let path = error.path.join(".");
+        if path.is_empty() { reason } else { format!("{path}: {reason}") }
+    });
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// A TOML error in one line: without the excerpt of the file that it shows between bars.
+fn without_excerpt(message: &str) -> String {
+    let excerpt = |line: &&str| {
+        line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|')
+    };
+    let lines = message.lines().filter(|line| !line.trim().is_empty() && !excerpt(line));
+    lines.map(str::trim).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
@@ -144,6 +165,19 @@ mod tests {
     fn a_bad_database_url_is_not_repeated() {
         let error = parse("[database]\nurl = \"postgres://u:s3cret@host:port/db\"").unwrap_err();
         assert!(error.contains("database.url") && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn no_value_is_repeated() {
+        for toml in [
+            "[database]\nurl = \"postgres://u:s3cret@h/db\n",
+            "database = \"postgres://u:s3cret@h/db\"",
+            "[database]\nurl = [\"s3cret\"]",
+            "[database]\nconnections = \"s3cret\"",
+        ] {
+            let error = parse(toml).unwrap_err();
+            assert!(!error.contains("s3cret") && !error.contains('\n'), "{error}");
+        }
     }
 
     #[test]

@@ -19,26 +19,27 @@ fn main() -> ExitCode {
     match execute(&cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("trunkline-ingester: {:#}", failure.error);
+            eprintln!("trunkline-ingester: {}", failure.message);
             failure.code
         }
     }
 }
 
 struct Failure {
-    error: anyhow::Error,
+    message: String,
     code: ExitCode,
 }
 
 /// What isn't otherwise known is a failure while running.
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self { error, code: ExitCode::FAILURE }
+        Self { message: format!("{error:#}"), code: ExitCode::FAILURE }
     }
 }
 
-fn configuration(error: impl Into<anyhow::Error>) -> Failure {
-    Failure { error: error.into(), code: ExitCode::from(EXIT_CONFIGURATION) }
+/// Our own errors say in one line what their causes are.
+fn configuration(error: impl std::error::Error) -> Failure {
+    Failure { message: error.to_string(), code: ExitCode::from(EXIT_CONFIGURATION) }
 }
 
 fn execute(command: &Command) -> Result<(), Failure> {
@@ -63,7 +64,7 @@ async fn run(config: Config) -> Result<(), Failure> {
     stop_on_signal(&stop).context("can't listen for signals")?;
     let of = |error: app::Error| match error.is_configuration() {
         true => configuration(error),
-        false => anyhow::Error::from(error).into(),
+        false => Failure { message: error.to_string(), code: ExitCode::FAILURE },
     };
     Ingester::bind(config).await.map_err(of)?.run(stop).await.map_err(of)
 }

@@ -12,6 +12,6 @@ mod memory;
 mod route;
 
 pub use config::Config;
-pub use listener::{Context, listen};
+pub use listener::{Context, bind, listen};
 pub use memory::{Memory, MemoryPermit};
-pub use route::Route;
+pub use route::{Route, WriterGone};

@@ -1,6 +1,7 @@
 //! One connection: cuts messages off the socket and hands their forward chunks to the writers.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -12,15 +13,19 @@ use trunkline_forward::Message;
 use trunkline_forward::server::{Event, Server};
 use trunkline_record::{ChunkHeader, TABLE_POSTGRES};
 
-use super::{Context, answer};
+use super::{Context, WriterGone, answer};
 use crate::chunk::{Answer, Chunk, Refusal, Reply};
 
 /// Forward chunks of one connection that may be unanswered before it is read no further. A collector's window is smaller; what
 /// bounds memory is [`super::Memory`].
 const MAX_UNANSWERED: usize = 256;
 
-/// Read from the socket at a time, and allocated only when there is something to read: an idle connection holds no buffer.
-const READ: usize = 128 << 10;
+/// Room for one read from the socket. It begins small and follows what the connection sends, since a forward chunk keeps the memory of
+/// the whole read that it came in; and it is allocated only when there is something to read, so an idle connection holds none.
+const READ: RangeInclusive<usize> = (4 << 10)..=(256 << 10);
+
+/// What a forward chunk is counted for in memory beside its bytes: its header, and its place in queues and batches.
+const OVERHEAD: usize = 1 << 10;
 
 /// Serves the connection until its peer ends it, one of its forward chunks is refused, or `stop`.
 ///
@@ -44,9 +49,7 @@ pub(super) async fn serve(socket: TcpStream, context: &Context, stop: &Cancellat
                 tracing::warn!(reason = %refusal, kind = refusal.kind(), "connection refused");
             }
             Err(End::Io(error)) => tracing::debug!(%error, "connection lost"),
-            Err(End::NoWriter) => {
-                tracing::error!("connection closed: the writer of its stream has ended")
-            }
+            Err(End::NoWriter(error)) => tracing::error!(%error, "connection closed"),
         }
     };
     tokio::join!(read, answer::answer(queue, writer, context, &closing));
@@ -57,7 +60,7 @@ pub(super) async fn serve(socket: TcpStream, context: &Context, stop: &Cancellat
 enum End {
     Refused(Refusal),
     Io(io::Error),
-    NoWriter,
+    NoWriter(WriterGone),
 }
 
 impl<R: Into<Refusal>> From<R> for End {
@@ -74,6 +77,7 @@ async fn read(
 ) -> Result<(), End> {
     let mut server = Server::new(context.limits);
     let mut buf = BytesMut::new();
+    let mut room = *READ.start();
     loop {
         while let Some(event) = server.receive(&mut buf)? {
             match event {
@@ -95,17 +99,28 @@ async fn read(
             () = closing.cancelled() => return Ok(()),
             ready = reader.readable() => ready.map_err(End::Io)?,
         }
-        buf.reserve(READ);
+        buf.reserve(room);
         match reader.try_read_buf(&mut buf) {
             Ok(0) if buf.is_empty() => return Ok(()),
             Ok(0) => return Err(End::Io(io::ErrorKind::UnexpectedEof.into())),
             Ok(bytes) => {
                 context.metrics.bytes.inc_by(bytes as u64);
+                room = next_room(room, bytes);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(End::Io(error)),
         }
     }
+}
+
+/// More after a read that took all there was, less after one that hardly took any.
+fn next_room(room: usize, read: usize) -> usize {
+    let next = match read {
+        read if read >= room => room * 2,
+        read if read < room / 4 => room / 2,
+        _ => room,
+    };
+    next.clamp(*READ.start(), *READ.end())
 }
 
 /// Hands one message to its writer, waiting for memory, for a place among the unanswered and for a place in the queue.
@@ -121,10 +136,10 @@ async fn take(message: Message, answers: &Sender<Answer>, context: &Context) -> 
     if header.table != TABLE_POSTGRES {
         return Err(Refusal::Table { stream: header.stream, table: header.table }.into());
     }
-    let memory = context.memory.take(message.packed_len()).await;
+    let memory = context.memory.take(message.packed_len() + OVERHEAD).await;
     // Closed only once the answering side has ended, and then `closing` is cancelled.
     let Ok(permit) = answers.clone().reserve_owned().await else { return Ok(()) };
     let reply = Reply::new(permit, message.options.chunk.clone(), context.metrics.clone());
     let chunk = Chunk { header, message, reply, received: Instant::now(), memory };
-    context.route.send(chunk).await.map_err(|_| End::NoWriter)
+    context.route.send(chunk).await.map_err(End::NoWriter)
 }

@@ -1,9 +1,11 @@
 //! Accepts connections until told to stop.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,6 +30,19 @@ pub struct Context {
 
 /// Pause after a failure to accept, which is the process's want of file descriptors as a rule: connections that end free some.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 1_024;
+
+/// Takes the address. Connections whose peer has vanished are found out by the system's keepalive.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // What is accepted inherits it.
+    socket.set_keepalive(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves connections on `listener` until `stop`. Connections run on `tasks`.
 pub async fn listen(

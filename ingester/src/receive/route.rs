@@ -1,7 +1,6 @@
 //! Which writer stores a forward chunk.
 
 use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::SendError;
 use trunkline_record::StreamId;
 
 use crate::chunk::Chunk;
@@ -15,6 +14,11 @@ pub struct Route {
     metrics: Metrics,
 }
 
+/// The stream's writer has ended, which it never does while there are connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the writer of the stream has ended")]
+pub struct WriterGone;
+
 impl Route {
     /// Over at least one queue.
     pub fn new(queues: Vec<Sender<Chunk>>, metrics: Metrics) -> Self {
@@ -22,15 +26,14 @@ impl Route {
         Self { queues, metrics }
     }
 
-    /// Waits for a place in the queue of the forward chunk's stream. An error says that the writer is gone.
-    pub async fn send(&self, chunk: Chunk) -> Result<(), Box<SendError<Chunk>>> {
+    /// Waits for a place in the queue of the forward chunk's stream.
+    pub async fn send(&self, chunk: Chunk) -> Result<(), WriterGone> {
         let queue = &self.queues[index(chunk.header.stream, self.queues.len())];
+        let place = queue.reserve().await.map_err(|_| WriterGone)?;
         // Counted before it is in the queue, so that the writer never counts it out before it was counted in.
         self.metrics.queue_depth.inc();
-        queue.send(chunk).await.map_err(|error| {
-            self.metrics.queue_depth.dec();
-            Box::new(error)
-        })
+        place.send(chunk);
+        Ok(())
     }
 }
 

@@ -40,7 +40,6 @@ impl Rejected {
     }
 
     fn push(&mut self, chunk: &Chunk, position: u64, reason: String, raw: Vec<u8>) {
-        tracing::warn!(stream = %chunk.header.stream, position, reason, "record rejected");
         self.streams.push(Uuid::from_bytes(chunk.header.stream.0));
         // Positions were checked against the forward chunk's, which fit a signed number.
         self.positions.push(position.cast_signed());
@@ -50,6 +49,12 @@ impl Rejected {
         self.paths.push(chunk.header.path.clone());
         self.reasons.push(reason);
         self.raws.push(raw);
+    }
+
+    /// The first of them, for the log.
+    pub(super) fn first(&self) -> Option<String> {
+        let (stream, position) = (self.streams.first()?, self.positions.first()?);
+        Some(format!("stream {stream}, position {position}: {}", self.reasons.first()?))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -58,10 +58,12 @@ pub(super) struct Stored {
     pub rows: u64,
     /// Rejected records.
     pub rejected: u64,
+    /// The first of them, for the log.
+    pub first_rejected: Option<String>,
     /// Records that were skipped.
     pub duplicates: u64,
-    /// Gaps that were left.
-    pub gaps: u64,
+    /// Gaps that were left: the stream, and how many of its bytes are missing.
+    pub gaps: Vec<(StreamId, u64)>,
     /// The newest `log_time`, in microseconds since 1970.
     pub newest: Option<i64>,
 }
@@ -245,7 +247,7 @@ impl Transactions {
         let mut copy = Copy::new(sink, self.buffers.clone());
         for ((chunk, piece), verdict) in claims.iter().zip(verdicts) {
             let Verdict::Store { skip_below, gap } = verdict else { continue };
-            stored.gaps += u64::from(gap.is_some());
+            stored.gaps.extend(gap.map(|bytes| (chunk.header.stream, bytes)));
             let written =
                 copy.write(chunk, piece, skip_below, &mut self.inflater, &mut rejected).await;
             let Written { rows, duplicates, newest } = written.map_err(|error| match error {
@@ -257,6 +259,7 @@ impl Transactions {
             stored.newest = stored.newest.max(newest);
         }
         stored.rejected = rejected.len() as u64;
+        stored.first_rejected = rejected.first();
         let mut sink = copy.end().await?;
         let moves = Moves::new(&moves, claims);
         let reject = async {

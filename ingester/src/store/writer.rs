@@ -189,7 +189,13 @@ impl Writer {
         metrics.rows.inc_by(stored.rows);
         metrics.rejected.inc_by(stored.rejected);
         metrics.duplicates.inc_by(stored.duplicates);
-        metrics.gaps.inc_by(stored.gaps);
+        metrics.gaps.inc_by(stored.gaps.len() as u64);
+        for (stream, bytes) in stored.gaps {
+            tracing::warn!(%stream, bytes, "gap: the stream goes on beyond records that were acknowledged and aren't here");
+        }
+        if let Some(first) = stored.first_rejected {
+            tracing::warn!(records = stored.rejected, first, "records rejected, see log.rejected");
+        }
         if let Some(newest) = stored.newest.and_then(chrono::DateTime::from_timestamp_micros) {
             let lag = chrono::Utc::now() - newest;
             metrics.lag_seconds.set(lag.as_seconds_f64());
