@@ -9,6 +9,7 @@ mod column;
 pub mod csvlog;
 pub mod escape;
 mod header;
+pub mod jsonlog;
 pub mod ndjson;
 mod parser;
 mod record;
@@ -17,6 +18,7 @@ mod slots;
 mod source;
 mod stream;
 mod timestamp;
+mod typed;
 mod zone;
 
 pub use chunk::{ChunkBuilder, ChunkLimits, SealedChunk, chunk_id, message};

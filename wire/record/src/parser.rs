@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::str::FromStr;
 
 use crate::csvlog::CsvlogParser;
+use crate::jsonlog::JsonlogParser;
 use crate::{LogRecord, LogTimezone};
 
 /// How a log is written.
@@ -13,11 +14,13 @@ use crate::{LogRecord, LogTimezone};
 pub enum Format {
     /// PostgreSQL's `log_destination = csvlog`, of 23, 24 or 26 columns.
     Csvlog,
+    /// PostgreSQL's `log_destination = jsonlog`, since version 15.
+    Jsonlog,
 }
 
 /// A name that isn't a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format {0:?}: expected csvlog")]
+#[error("unknown format {0:?}: expected csvlog or jsonlog")]
 pub struct UnknownFormat(pub String);
 
 impl FromStr for Format {
@@ -26,6 +29,7 @@ impl FromStr for Format {
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
         match name {
             "csvlog" => Ok(Self::Csvlog),
+            "jsonlog" => Ok(Self::Jsonlog),
             _ => Err(UnknownFormat(name.to_owned())),
         }
     }
@@ -35,6 +39,7 @@ impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Csvlog => f.pad("csvlog"),
+            Self::Jsonlog => f.pad("jsonlog"),
         }
     }
 }
@@ -55,6 +60,8 @@ pub enum Reason {
     Torn,
     /// A line with a number of columns that no known version writes.
     Columns(usize),
+    /// A line that isn't the one flat JSON object that it should be.
+    Json,
     /// The column doesn't hold what it should.
     Value(crate::Column),
     /// The record is longer than a reader is willing to hold.
@@ -66,6 +73,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Torn => f.write_str("torn record"),
             Self::Columns(count) => write!(f, "{count} columns, where csvlog has 23, 24 or 26"),
+            Self::Json => f.write_str("not a JSON object of jsonlog"),
             Self::Value(column) => write!(f, "invalid {}", column.name()),
             Self::TooLong => f.write_str("record too long"),
         }
@@ -93,16 +101,21 @@ pub trait Sink {
 
 /// Finds the records of one stream. It remembers how far into an unfinished record it has looked, so that each byte is looked at once.
 #[derive(Debug)]
-pub struct Parser {
-    csvlog: CsvlogParser,
+pub struct Parser(Formats);
+
+#[derive(Debug)]
+enum Formats {
+    Csvlog(CsvlogParser),
+    Jsonlog(JsonlogParser),
 }
 
 impl Parser {
     /// A parser at the start of a stream, or of any record in it.
     pub fn new(format: Format, zone: LogTimezone) -> Self {
-        match format {
-            Format::Csvlog => Self { csvlog: CsvlogParser::new(zone) },
-        }
+        Self(match format {
+            Format::Csvlog => Formats::Csvlog(CsvlogParser::new(zone)),
+            Format::Jsonlog => Formats::Jsonlog(JsonlogParser::new(zone)),
+        })
     }
 
     /// Hands the records at the start of `buf` to `sink` and answers how many bytes they took.
@@ -110,11 +123,17 @@ impl Parser {
     /// `position` is where `buf` begins in the stream. The caller keeps what wasn't consumed and calls again with that at the front
     /// of the buffer and, possibly, more behind it; or calls [`reset`](Self::reset) first.
     pub fn parse<S: Sink>(&mut self, buf: &[u8], position: u64, end: End, sink: &mut S) -> usize {
-        self.csvlog.parse(buf, position, end, sink)
+        match &mut self.0 {
+            Formats::Csvlog(parser) => parser.parse(buf, position, end, sink),
+            Formats::Jsonlog(parser) => parser.parse(buf, position, end, sink),
+        }
     }
 
     /// Forgets what was looked at: the next buffer begins elsewhere.
     pub fn reset(&mut self) {
-        self.csvlog.reset();
+        match &mut self.0 {
+            Formats::Csvlog(parser) => parser.reset(),
+            Formats::Jsonlog(parser) => parser.reset(),
+        }
     }
 }

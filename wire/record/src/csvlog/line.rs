@@ -1,7 +1,8 @@
 //! A line's marks made into a record: fields told apart, texts lent out, numbers, times and severities read.
 
 use crate::timestamp::TimestampReader;
-use crate::{Column, Kind, LogRecord, LogTimezone, Reason, Severity};
+use crate::typed::typed;
+use crate::{Column, LogRecord, LogTimezone, Reason};
 
 use super::scan;
 
@@ -105,58 +106,4 @@ impl LineReader {
             (span.from, span.to) = (from, self.unfolded.len());
         }
     }
-}
-
-/// Reads the columns that are no texts.
-fn typed<'a>(
-    mut texts: [Option<&'a [u8]>; Column::COUNT],
-    (log_time, session_start_time): (&mut TimestampReader, &mut TimestampReader),
-) -> Result<LogRecord<'a>, Reason> {
-    let mut take = |column: Column| texts[column as usize].take();
-    let missing = Reason::Value;
-    let time = take(Column::LogTime).and_then(|text| log_time.read(text));
-    let time = time.ok_or(missing(Column::LogTime))?;
-    let severity = take(Column::ErrorSeverity).and_then(Severity::from_bytes);
-    let mut record = LogRecord::new(time, severity.ok_or(missing(Column::ErrorSeverity))?);
-    if let Some(text) = take(Column::SessionStartTime) {
-        let read = session_start_time.read(text);
-        record.session_start_time = Some(read.ok_or(missing(Column::SessionStartTime))?);
-    }
-    let mut int = |column: Column| match take(column) {
-        None => Ok(None),
-        Some(text) => integer(text, column.kind()).ok_or(missing(column)).map(Some),
-    };
-    // `integer` has checked that what goes into a 32-bit column fits it.
-    #[allow(clippy::cast_possible_truncation)]
-    let int4 = |value: i64| value as i32;
-    record.process_id = int(Column::ProcessId)?.map(int4);
-    record.session_line_num = int(Column::SessionLineNum)?;
-    record.transaction_id = int(Column::TransactionId)?;
-    record.internal_query_pos = int(Column::InternalQueryPos)?.map(int4);
-    record.query_pos = int(Column::QueryPos)?.map(int4);
-    record.leader_pid = int(Column::LeaderPid)?.map(int4);
-    record.query_id = int(Column::QueryId)?;
-    record.texts = texts;
-    Ok(record)
-}
-
-/// A decimal number with an optional minus, in the range of its column.
-#[inline]
-fn integer(text: &[u8], kind: Kind) -> Option<i64> {
-    let (digits, sign) = match text {
-        [b'-', digits @ ..] => (digits, -1),
-        digits => (digits, 1),
-    };
-    if digits.is_empty() {
-        return None;
-    }
-    let mut value = 0i64;
-    for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(sign * i64::from(digit))?;
-    }
-    (kind != Kind::Int4 || i32::try_from(value).is_ok()).then_some(value)
 }
