@@ -11,6 +11,8 @@ use crate::{Column, Kind, LogRecord, Rejected, Sink, Source, StreamId, Timestamp
 
 /// Key of a record's position in Trunkline's own forward chunks.
 pub(crate) const KEY_POSITION: u8 = b'@';
+/// Key of the word that stood for the severity, where it isn't known.
+pub(crate) const KEY_SEVERITY_AS_WRITTEN: u8 = b'w';
 /// Keys of bytes that are no record: the bytes, and why.
 pub(crate) const KEY_RAW: u8 = b'r';
 /// See [`KEY_RAW`].
@@ -193,6 +195,11 @@ fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
     if let Some(time) = record.session_start_time {
         write_key(out, Column::SessionStartTime.key());
         write_time(out, time);
+        pairs += 1;
+    }
+    if let Some(word) = record.severity_as_written {
+        write_key(out, KEY_SEVERITY_AS_WRITTEN);
+        write_str(out, word);
         pairs += 1;
     }
     for (column, text) in Column::ALL.iter().zip(&record.texts) {

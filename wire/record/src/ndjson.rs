@@ -26,6 +26,13 @@ pub fn write_record(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
         };
         object.insert(column.name().to_owned(), value);
     }
+    if let Some(word) = record.severity_as_written {
+        let extra = Map::from_iter([(
+            Column::ErrorSeverity.name().to_owned(),
+            escape::to_text(word).into(),
+        )]);
+        object.insert("extra".to_owned(), Value::Object(extra));
+    }
     if !escaped.is_empty() {
         object.insert("escaped".to_owned(), Value::Array(escaped));
     }

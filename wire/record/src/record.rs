@@ -17,6 +17,8 @@ pub struct LogRecord<'a> {
     pub transaction_id: Option<i64>,
     /// `error_severity`
     pub error_severity: Severity,
+    /// The word that stood for the severity, where it is in no language that is known and the SQLSTATE had to decide.
+    pub severity_as_written: Option<&'a [u8]>,
     /// `internal_query_pos`, counted in characters from 1.
     pub internal_query_pos: Option<i32>,
     /// `query_pos`, counted in characters from 1.
@@ -52,6 +54,7 @@ impl<'a> LogRecord<'a> {
             session_start_time: None,
             transaction_id: None,
             error_severity,
+            severity_as_written: None,
             internal_query_pos: None,
             query_pos: None,
             leader_pid: None,

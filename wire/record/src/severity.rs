@@ -1,7 +1,11 @@
 //! A record's severity, ordered as people mean it: `severity >= Warning` is what went wrong.
 
+mod translations;
+
 use std::fmt;
 use std::str::FromStr;
+
+use translations::{Meaning, WORDS};
 
 /// PostgreSQL's message severities (manual, "Message Severity Levels"), from least to most severe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,6 +98,47 @@ impl Severity {
     }
 }
 
+/// What a severity's word in a log means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// A word of English, or of one of PostgreSQL's translations.
+    Known(Severity),
+    /// Any other word, for instance `????` of a server that couldn't write its language in the database's encoding: taken from the SQLSTATE.
+    BySqlState(Severity),
+}
+
+impl Severity {
+    /// Reads the word in `error_severity` of a record with this SQLSTATE. `None` when neither says anything.
+    #[inline]
+    pub(crate) fn read(word: &[u8], sql_state: Option<&[u8]>) -> Option<Reading> {
+        match Self::from_bytes(word) {
+            Some(severity) => Some(Reading::Known(severity)),
+            None => Self::read_translated(word, sql_state),
+        }
+    }
+
+    fn read_translated(word: &[u8], sql_state: Option<&[u8]>) -> Option<Reading> {
+        let is_warning = sql_state.is_some_and(|state| state.starts_with(b"01"));
+        if let Ok(at) = WORDS.binary_search_by(|(known, _)| (*known).cmp(word)) {
+            return Some(Reading::Known(match WORDS[at].1 {
+                Meaning::One(severity) => severity,
+                Meaning::NoticeOrWarning if is_warning => Self::Warning,
+                Meaning::NoticeOrWarning => Self::Notice,
+            }));
+        }
+        let state = sql_state.filter(|state| {
+            state.len() == 5
+                && state.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+        })?;
+        // Manual, "PostgreSQL Error Codes": class 00 is success, 01 and 02 are warnings.
+        Some(Reading::BySqlState(match state {
+            [b'0', b'0', ..] => Self::Log,
+            [b'0', b'1' | b'2', ..] => Self::Warning,
+            _ => Self::Error,
+        }))
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -112,5 +157,59 @@ impl FromStr for Severity {
     fn from_str(word: &str) -> Result<Self, UnknownSeverity> {
         Self::from_bytes(word.to_ascii_uppercase().as_bytes())
             .ok_or_else(|| UnknownSeverity(word.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(word: &[u8], sql_state: &str, expected: Option<Reading>) {
+        assert_eq!(
+            Severity::read(word, Some(sql_state.as_bytes())),
+            expected,
+            "{}",
+            word.escape_ascii()
+        );
+    }
+
+    #[test]
+    fn severities_are_read_in_every_language_and_its_encodings() {
+        for (word, severity) in [
+            (&b"ERROR"[..], Severity::Error),
+            ("FEHLER".as_bytes(), Severity::Error),
+            ("ATTENTION".as_bytes(), Severity::Warning),
+            ("ОШИБКА".as_bytes(), Severity::Error),
+            (b"\xef\xfb\xe9\xe2\xeb\xe1", Severity::Error), // KOI8-R
+            (b"\xce\xd8\xc8\xc1\xca\xc0", Severity::Error), // Windows-1251
+            ("ÖLÜMCÜL (FATAL)".as_bytes(), Severity::Fatal),
+            (b"P\xc2NICO", Severity::Panic), // Latin 1
+            ("日志".as_bytes(), Severity::Log),
+            (b"\xc8\xd5\xd6\xbe", Severity::Log), // EUC_CN
+        ] {
+            check(word, "00000", Some(Reading::Known(severity)));
+        }
+    }
+
+    #[test]
+    fn one_word_for_two_severities_is_told_apart_by_the_sqlstate() {
+        let word = "გაფრთხილება".as_bytes();
+        check(word, "00000", Some(Reading::Known(Severity::Notice)));
+        check(word, "01000", Some(Reading::Known(Severity::Warning)));
+    }
+
+    #[test]
+    fn a_word_that_nobody_knows_is_taken_from_the_sqlstate_and_marked() {
+        check(b"????", "42P01", Some(Reading::BySqlState(Severity::Error)));
+        check(b"????????", "00000", Some(Reading::BySqlState(Severity::Log)));
+        check(b"??", "01004", Some(Reading::BySqlState(Severity::Warning)));
+        check(b"LOUD", "no code", None);
+        assert_eq!(Severity::read(b"LOUD", None), None);
+    }
+
+    #[test]
+    fn the_translations_are_sorted() {
+        assert!(WORDS.is_sorted_by_key(|(word, _)| *word));
     }
 }

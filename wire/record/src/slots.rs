@@ -3,7 +3,7 @@
 use trunkline_forward::msgpack::{ReadError, Value};
 use trunkline_forward::{EntryReader, Error, EventTime};
 
-use crate::chunk::{KEY_POSITION, KEY_RAW, KEY_REASON};
+use crate::chunk::{KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN};
 use crate::{Column, Kind, Severity};
 
 /// A column's value.
@@ -61,11 +61,12 @@ impl From<ReadError> for MapError {
 pub struct RecordSlots<'a> {
     slots: [Slot<'a>; Column::COUNT],
     position: u64,
+    severity_as_written: Option<&'a [u8]>,
 }
 
 impl Default for RecordSlots<'_> {
     fn default() -> Self {
-        Self { slots: [Slot::Null; Column::COUNT], position: 0 }
+        Self { slots: [Slot::Null; Column::COUNT], position: 0, severity_as_written: None }
     }
 }
 
@@ -86,6 +87,7 @@ impl<'a> RecordSlots<'a> {
         self.slots[Column::LogTime as usize] = Slot::Time(time.unix_micros());
         let (mut position, mut severity) = (None, false);
         let (mut raw, mut reason) = (None, None);
+        self.severity_as_written = None;
         for _ in 0..pairs {
             let key = match reader.read()? {
                 Value::Str(&[key]) => key,
@@ -100,6 +102,7 @@ impl<'a> RecordSlots<'a> {
             }
             match key {
                 KEY_POSITION => position = value.integer().filter(|value| *value >= 0),
+                KEY_SEVERITY_AS_WRITTEN => self.severity_as_written = value.bytes(),
                 KEY_RAW => raw = value.bytes(),
                 KEY_REASON => reason = value.bytes(),
                 key => return Err(MapError::Key(char::from(key).to_string())),
@@ -117,6 +120,12 @@ impl<'a> RecordSlots<'a> {
     #[inline]
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// The word that stood for the severity, where the SQLSTATE had to decide what it means.
+    #[inline]
+    pub fn severity_as_written(&self) -> Option<&'a [u8]> {
+        self.severity_as_written
     }
 
     /// When the record was written, in microseconds since 1970.

@@ -1,5 +1,6 @@
 //! Texts by column made into a record: numbers, times and severities read and checked. What all formats end in.
 
+use crate::severity::Reading;
 use crate::timestamp::TimestampReader;
 use crate::{Column, Kind, LogRecord, Reason, Severity};
 
@@ -12,8 +13,15 @@ pub(crate) fn typed<'a>(
     let missing = Reason::Value;
     let time = take(Column::LogTime).and_then(|text| log_time.read(text));
     let time = time.ok_or(missing(Column::LogTime))?;
-    let severity = take(Column::ErrorSeverity).and_then(Severity::from_bytes);
-    let mut record = LogRecord::new(time, severity.ok_or(missing(Column::ErrorSeverity))?);
+    let word = take(Column::ErrorSeverity).ok_or(missing(Column::ErrorSeverity))?;
+    let reading = Severity::read(word, texts[Column::SqlStateCode as usize]);
+    let mut record = match reading.ok_or(missing(Column::ErrorSeverity))? {
+        Reading::Known(severity) => LogRecord::new(time, severity),
+        Reading::BySqlState(severity) => {
+            LogRecord { severity_as_written: Some(word), ..LogRecord::new(time, severity) }
+        }
+    };
+    let mut take = |column: Column| texts[column as usize].take();
     if let Some(text) = take(Column::SessionStartTime) {
         let read = session_start_time.read(text);
         record.session_start_time = Some(read.ok_or(missing(Column::SessionStartTime))?);

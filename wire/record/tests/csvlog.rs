@@ -176,7 +176,7 @@ fn a_whole_last_record_needs_no_line_end_when_nothing_follows() {
 
 #[test]
 fn a_line_that_is_no_record_is_rejected_and_the_next_one_read() {
-    let bad_severity = record("bad", "").replace("ERROR", "EROR");
+    let bad_severity = record("bad", "").replace("ERROR,22012", "EROR,none");
     let bad_time = record("bad", "").replace("23:06:32.715 UTC", "23:06:32.715 NOWHERE");
     let bad_number = record("bad", "").replace(",4711,", ",47x1,");
     for (bad, reason) in [

@@ -147,7 +147,10 @@ fn what_isnt_a_record_is_rejected_with_its_reason() {
         ("[1]\n", Reason::Json),
         (&record("m").replace("934", "\"934\""), Reason::Json),
         (&record("m").replace("934", "{}"), Reason::Json),
-        (&record("m").replace("\"LOG\"", "\"LOUD\""), Reason::Value(Column::ErrorSeverity)),
+        (
+            &record("m").replace("\"LOG\"", "\"LOUD\",\"state_code\":\"none\""),
+            Reason::Value(Column::ErrorSeverity),
+        ),
         (&record("m").replace("383 EST", "383 NOWHERE"), Reason::Value(Column::LogTime)),
         (&record("\u{1}").replace("u0001", "u00"), Reason::Json),
     ] {

@@ -89,16 +89,15 @@ impl LineReader {
             .ok_or(Reason::Json)?;
         self.compose(line, &mut places, &parts);
         let unfolded = &self.unfolded;
-        let texts = places.map(|place| match place {
+        let mut texts = places.map(|place| match place {
             Place::Absent => None,
             Place::Line(from, to) => line.get(from..to),
             Place::Unfolded(from, to) => unfolded.get(from..to),
         });
-        let times = (&mut self.log_time, &mut self.session_start_time);
-        let mut record = typed(texts, times)?;
         // Left out where csvlog writes it.
-        record.texts[Column::SqlStateCode as usize].get_or_insert(b"00000");
-        Ok(record)
+        texts[Column::SqlStateCode as usize].get_or_insert(b"00000");
+        let times = (&mut self.log_time, &mut self.session_start_time);
+        typed(texts, times)
     }
 
     /// Puts together what csvlog has in one column.
