@@ -106,7 +106,7 @@ impl RowEncoder {
         // A position is checked against its forward chunk's, which fit a signed number.
         int8(slots.position().cast_signed(), row.out);
         row.escaped();
-        row.out.extend_from_slice(&NULL); // extra
+        row.extra();
         Ok(())
     }
 }
@@ -211,6 +211,24 @@ impl Row<'_, '_> {
         for column in columns {
             text(column.name().as_bytes(), self.out);
         }
+    }
+
+    /// What there is beyond the columns, as `jsonb`: the format's version and JSON.
+    #[inline]
+    fn extra(&mut self) {
+        match self.slots.severity_as_written() {
+            None => self.out.extend_from_slice(&NULL),
+            Some(word) => self.severity_as_written(word),
+        }
+    }
+
+    #[cold]
+    fn severity_as_written(&mut self, word: &[u8]) {
+        let extra = serde_json::json!({ Column::ErrorSeverity.name(): escape::to_text(word) });
+        let json = extra.to_string();
+        self.out.extend_from_slice(&length(1 + json.len()));
+        self.out.push(1);
+        self.out.extend_from_slice(json.as_bytes());
     }
 }
 

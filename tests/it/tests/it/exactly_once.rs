@@ -162,6 +162,22 @@ async fn bytes_that_are_no_text_are_escaped_and_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_severity_in_any_language_is_stored_and_one_that_nobody_knows_is_marked() {
+    let setup = setup().await;
+    let log = csvlog_record(1, "FEHLER", "german") + &csvlog_record(2, "????", "unconvertible");
+    let mut sender = setup.sender(1).await;
+    sender.send(log.as_bytes(), 0, 0).await.unwrap();
+    assert!(matches!(sender.answer().await.unwrap(), Answer::Ack(_)));
+    let sql =
+        "SELECT error_severity::text, extra->>'error_severity' FROM log.postgres ORDER BY position";
+    let rows = setup.client.query(sql, &[]).await.unwrap();
+    let rows: Vec<(String, Option<String>)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let log_by_sqlstate = ("LOG".to_owned(), Some("????".to_owned()));
+    assert_eq!(rows, [("ERROR".to_owned(), None), log_by_sqlstate]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_the_database_refuses_costs_its_neighbours_nothing() {
     let setup = setup().await;
     setup
