@@ -7,6 +7,7 @@
 mod chunk;
 mod column;
 pub mod csvlog;
+mod detect;
 pub mod escape;
 mod header;
 pub mod jsonlog;

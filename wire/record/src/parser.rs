@@ -23,6 +23,11 @@ pub enum Format {
 #[error("unknown format {0:?}: expected csvlog or jsonlog")]
 pub struct UnknownFormat(pub String);
 
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Csvlog, Self::Jsonlog];
+}
+
 impl FromStr for Format {
     type Err = UnknownFormat;
 
