@@ -150,18 +150,24 @@ impl<'a> Reader<'a> {
     pub fn read(&mut self) -> Result<Value<'a>, ReadError> {
         let rest = self.buf.get(self.at..).unwrap_or_default();
         let &marker = rest.first().ok_or(ReadError::Incomplete)?;
-        // The two that a log record consists of nearly alone go first.
-        if marker & 0xe0 == 0xa0 {
-            let end = 1 + usize::from(marker & 0x1f);
-            let bytes = rest.get(1..end).ok_or(ReadError::Incomplete)?;
-            self.at += end;
-            return Ok(Value::Str(bytes));
-        }
-        if marker < 0x80 {
-            self.at += 1;
-            return Ok(Value::Uint(u64::from(marker)));
-        }
-        self.read_general(rest, marker)
+        // What a log record consists of nearly alone goes first.
+        let (from, len) = match marker {
+            0x00..=0x7f => {
+                self.at += 1;
+                return Ok(Value::Uint(u64::from(marker)));
+            }
+            0xa0..=0xbf => (1, usize::from(marker & 0x1f)),
+            0xd9 => (2, usize::from(*rest.get(1).ok_or(ReadError::Incomplete)?)),
+            0xd7 => {
+                let body = rest.get(1..10).ok_or(ReadError::Incomplete)?;
+                self.at += 10;
+                return Ok(Value::Ext(body[0].cast_signed(), &body[1..]));
+            }
+            _ => return self.read_general(rest, marker),
+        };
+        let bytes = rest.get(from..from + len).ok_or(ReadError::Incomplete)?;
+        self.at += from + len;
+        Ok(Value::Str(bytes))
     }
 
     fn read_general(&mut self, rest: &'a [u8], marker: u8) -> Result<Value<'a>, ReadError> {
@@ -170,7 +176,13 @@ impl<'a> Reader<'a> {
         let end = head.header.checked_add(payload).ok_or(ReadError::Incomplete)?;
         let body = rest.get(head.header..end).ok_or(ReadError::Incomplete)?;
         self.at += end;
-        let unsigned = || body.iter().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
+        let unsigned = || match *body {
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_be_bytes([a, b])),
+            [a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
+            [a, b, c, d, e, f, g, h] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            _ => 0,
+        };
         let signed = || match *body {
             [a] => i64::from(i8::from_be_bytes([a])),
             [a, b] => i64::from(i16::from_be_bytes([a, b])),

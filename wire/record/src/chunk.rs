@@ -165,6 +165,20 @@ fn write_key(out: &mut Vec<u8>, key: u8) {
     out.extend_from_slice(&[0xa1, key]);
 }
 
+/// Appends a key and its text; the head of a short one together with the key.
+#[inline]
+fn write_text(out: &mut Vec<u8>, key: u8, text: &[u8]) {
+    match u8::try_from(text.len()) {
+        Ok(len @ 0..=31) => out.extend_from_slice(&[0xa1, key, 0xa0 | len]),
+        Ok(len) => out.extend_from_slice(&[0xa1, key, 0xd9, len]),
+        Err(_) => {
+            write_key(out, key);
+            return write_str(out, text);
+        }
+    }
+    out.extend_from_slice(text);
+}
+
 /// Appends the entry of a record: its time, and a map of what it has.
 #[inline]
 fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
@@ -204,8 +218,7 @@ fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
     }
     for (column, text) in Column::ALL.iter().zip(&record.texts) {
         if let Some(text) = text {
-            write_key(out, column.key());
-            write_str(out, text);
+            write_text(out, column.key(), text);
             pairs += 1;
         }
     }

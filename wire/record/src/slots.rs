@@ -60,13 +60,20 @@ impl From<ReadError> for MapError {
 #[derive(Debug, Clone)]
 pub struct RecordSlots<'a> {
     slots: [Slot<'a>; Column::COUNT],
+    /// A bit for each column that this record has; the slots of others still hold an earlier record's.
+    present: u32,
     position: u64,
     severity_as_written: Option<&'a [u8]>,
 }
 
 impl Default for RecordSlots<'_> {
     fn default() -> Self {
-        Self { slots: [Slot::Null; Column::COUNT], position: 0, severity_as_written: None }
+        Self {
+            slots: [Slot::Null; Column::COUNT],
+            present: 0,
+            position: 0,
+            severity_as_written: None,
+        }
     }
 }
 
@@ -83,9 +90,9 @@ impl<'a> RecordSlots<'a> {
         let Value::Map(pairs) = reader.read()? else {
             return Err(MapError::Value("map"));
         };
-        self.slots = [Slot::Null; Column::COUNT];
-        self.slots[Column::LogTime as usize] = Slot::Time(time.unix_micros());
-        let (mut position, mut severity) = (None, false);
+        self.present = 0;
+        self.set(Column::LogTime, Slot::Time(time.unix_micros()));
+        let mut position = None;
         let (mut raw, mut reason) = (None, None);
         self.severity_as_written = None;
         for _ in 0..pairs {
@@ -95,9 +102,7 @@ impl<'a> RecordSlots<'a> {
             };
             let value = reader.read()?;
             if let Some(column) = Column::from_key(key) {
-                self.slots[column as usize] =
-                    slot(column, value).ok_or(MapError::Value(column.name()))?;
-                severity |= column == Column::ErrorSeverity;
+                self.set(column, slot(column, value).ok_or(MapError::Value(column.name()))?);
                 continue;
             }
             match key {
@@ -111,7 +116,7 @@ impl<'a> RecordSlots<'a> {
         self.position = position.ok_or(MapError::Value("position"))?.cast_unsigned();
         match (raw, reason) {
             (Some(raw), Some(reason)) => Ok(Some(Row::Rejected { raw, reason })),
-            _ if severity => Ok(Some(Row::Record)),
+            _ if self.has(Column::ErrorSeverity) => Ok(Some(Row::Record)),
             _ => Err(MapError::Value(Column::ErrorSeverity.name())),
         }
     }
@@ -130,7 +135,7 @@ impl<'a> RecordSlots<'a> {
 
     /// When the record was written, in microseconds since 1970.
     pub fn log_time(&self) -> i64 {
-        match self.slots[Column::LogTime as usize] {
+        match self.get(Column::LogTime) {
             Slot::Time(micros) => micros,
             _ => 0,
         }
@@ -139,7 +144,18 @@ impl<'a> RecordSlots<'a> {
     /// The value in this column.
     #[inline]
     pub fn get(&self, column: Column) -> Slot<'a> {
-        self.slots[column as usize]
+        if self.has(column) { self.slots[column as usize] } else { Slot::Null }
+    }
+
+    #[inline]
+    fn has(&self, column: Column) -> bool {
+        self.present >> column as u32 & 1 != 0
+    }
+
+    #[inline]
+    fn set(&mut self, column: Column, slot: Slot<'a>) {
+        self.slots[column as usize] = slot;
+        self.present |= 1 << column as u32;
     }
 }
 

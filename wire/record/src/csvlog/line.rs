@@ -49,61 +49,77 @@ impl LineReader {
         start: usize,
         marks: &[u32],
     ) -> Result<LogRecord<'a>, Reason> {
-        let mut spans = [Span::default(); Column::COUNT];
-        let (mut count, mut from, mut doubled, mut any_doubled) = (0, start, false, false);
-        for &mark in marks {
-            if scan::is_doubled(mark) {
-                (doubled, any_doubled) = (true, true);
-                continue;
-            }
-            let to = scan::offset(mark);
-            if let Some(span) = spans.get_mut(count) {
-                *span = Span { from, to, doubled };
-            }
-            (count, from, doubled) = (count + 1, to + 1, false);
-        }
-        if !matches!(count, 23 | 24 | 26) {
-            return Err(Reason::Columns(count));
-        }
-        if any_doubled {
-            self.unfold(buf, &mut spans);
-        }
         let mut texts = [None; Column::COUNT];
-        for (text, span) in texts.iter_mut().zip(&spans[..count]) {
-            *text = match buf.get(span.from..span.to) {
+        let (mut from, mut any_doubled) = (start, false);
+        for (mark, text) in marks.iter().zip(&mut texts) {
+            let to = scan::offset(*mark);
+            any_doubled |= scan::is_doubled(*mark);
+            *text = match buf.get(from..to) {
                 Some([]) | None => None,
-                Some([b'"', ..]) if span.doubled => None,
                 Some([b'"', inner @ .., b'"']) => Some(inner),
                 bare => bare,
             };
+            from = to + 1;
         }
+        any_doubled |= marks.iter().skip(Column::COUNT).any(|mark| scan::is_doubled(*mark));
+        let mut count = marks.len();
         if any_doubled {
-            // `unfold` left these spans pointing into the unfolded bytes.
-            for (text, span) in texts.iter_mut().zip(&spans[..count]) {
-                if span.doubled {
-                    *text = self.unfolded.get(span.from..span.to);
-                }
-            }
+            (texts, count) = unfold(&mut self.unfolded, buf, start, marks);
+        }
+        if !matches!(count, 23 | 24 | 26) {
+            return Err(Reason::Columns(count));
         }
         let record = typed(texts, (&mut self.log_time, &mut self.session_start_time))?;
         self.width = Some(count);
         Ok(record)
     }
+}
 
-    /// Copies the texts that have doubled quotes, one of each pair, and points their spans at the copies.
-    #[cold]
-    fn unfold(&mut self, buf: &[u8], spans: &mut [Span]) {
-        self.unfolded.clear();
-        for span in spans.iter_mut().filter(|span| span.doubled) {
-            let from = self.unfolded.len();
-            // Inside the field's own quotes.
-            let mut rest = &buf[span.from + 1..span.to - 1];
-            while let Some(at) = memchr::memchr(b'"', rest) {
-                self.unfolded.extend_from_slice(&rest[..=at]);
-                rest = rest.get(at + 2..).unwrap_or_default();
-            }
-            self.unfolded.extend_from_slice(rest);
-            (span.from, span.to) = (from, self.unfolded.len());
+/// The fields of a line that has doubled quotes, and how many they are; of each pair one is kept.
+#[cold]
+fn unfold<'a>(
+    unfolded: &'a mut Vec<u8>,
+    buf: &'a [u8],
+    start: usize,
+    marks: &[u32],
+) -> ([Option<&'a [u8]>; Column::COUNT], usize) {
+    let mut spans = [Span::default(); Column::COUNT];
+    let (mut count, mut from, mut doubled) = (0, start, false);
+    unfolded.clear();
+    for &mark in marks {
+        if scan::is_doubled(mark) {
+            doubled = true;
+            continue;
         }
+        let to = scan::offset(mark);
+        if let Some(span) = spans.get_mut(count) {
+            *span = Span { from, to, doubled };
+            if doubled {
+                let at = unfolded.len();
+                // Inside the field's own quotes.
+                halve_quotes(buf.get(from + 1..to - 1).unwrap_or_default(), unfolded);
+                (span.from, span.to) = (at, unfolded.len());
+            }
+        }
+        (count, from, doubled) = (count + 1, to + 1, false);
     }
+    let mut texts = [None; Column::COUNT];
+    for (text, span) in texts.iter_mut().zip(&spans[..count.min(Column::COUNT)]) {
+        let source = if span.doubled { &*unfolded } else { buf };
+        *text = match source.get(span.from..span.to) {
+            Some([]) | None => None,
+            Some([b'"', inner @ .., b'"']) if !span.doubled => Some(inner),
+            bare => bare,
+        };
+    }
+    (texts, count)
+}
+
+/// Appends a text, of each pair of quotes one.
+fn halve_quotes(mut text: &[u8], out: &mut Vec<u8>) {
+    while let Some(at) = memchr::memchr(b'"', text) {
+        out.extend_from_slice(&text[..=at]);
+        text = text.get(at + 2..).unwrap_or_default();
+    }
+    out.extend_from_slice(text);
 }

@@ -32,7 +32,10 @@ pub(super) fn is_doubled(mark: u32) -> bool {
 /// The marks of the part of a buffer that has been looked at. It begins at a record's start.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
+    /// Memory for marks, of which the first `count` are there. It is longer than that by a block's worth of marks at least whenever a
+    /// block is looked at, so that a mark is a plain store.
     marks: Vec<u32>,
+    count: usize,
     /// How many of the marks belong to ended lines.
     ended: usize,
     scanned: usize,
@@ -145,19 +148,32 @@ impl Scan {
             self.violated = true;
         }
 
-        // A buffer is shorter than a mark's offset reaches.
-        #[allow(clippy::cast_possible_truncation)]
-        let base = self.scanned as u32;
-        self.marks.reserve(BLOCK);
-        while marks != 0 {
-            let bit = marks.trailing_zeros();
-            marks &= marks - 1;
-            let line = (lines >> bit & 1) as u32;
-            let double = (doubled >> bit & 1) as u32;
-            self.marks.push((base + bit) | (line << 31) | (double << 30));
-            if line != 0 {
-                self.ended = self.marks.len();
+        if self.marks.len() < self.count + BLOCK {
+            self.marks.resize((self.count + BLOCK) * 2, 0);
+        }
+        if let Some(room) = self.marks[self.count..].first_chunk_mut::<BLOCK>() {
+            // A buffer is shorter than a mark's offset reaches.
+            #[allow(clippy::cast_possible_truncation)]
+            let base = self.scanned as u32;
+            let (mut rest, mut at) = (marks, 0);
+            while rest != 0 {
+                room[at % BLOCK] = base + rest.trailing_zeros();
+                rest &= rest - 1;
+                at += 1;
             }
+            // Line ends and doubled quotes are few: they are set apart behind the loop. Their place is the number of marks below.
+            let mut special = marks & (lines | doubled);
+            while special != 0 {
+                let bit = special & special.wrapping_neg();
+                let place = (marks & (bit - 1)).count_ones() as usize;
+                let is_line = lines & bit != 0;
+                room[place % BLOCK] |= if is_line { LINE } else { DOUBLED };
+                if is_line {
+                    self.ended = self.count + place + 1;
+                }
+                special &= special - 1;
+            }
+            self.count += at;
         }
 
         let last = len - 1;
@@ -182,7 +198,9 @@ impl Scan {
         }
         // Below the largest offset, by the line above.
         #[allow(clippy::cast_possible_truncation)]
-        self.marks.push(buf.len() as u32 | LINE);
+        let end = buf.len() as u32 | LINE;
+        self.marks.truncate(self.count);
+        self.marks.push(end);
         Some(&self.marks)
     }
 
@@ -191,13 +209,15 @@ impl Scan {
         if len == 0 {
             return;
         }
-        let gone = self.marks.partition_point(|mark| offset(*mark) < len);
-        self.marks.drain(..gone);
-        self.ended = self.ended.saturating_sub(gone);
+        let marks = &mut self.marks[..self.count];
+        let gone = marks.partition_point(|mark| offset(*mark) < len);
         // At most the buffer's length, which is below the largest offset.
         #[allow(clippy::cast_possible_truncation)]
         let shift = len as u32;
-        for mark in &mut self.marks {
+        marks.copy_within(gone.., 0);
+        self.count -= gone;
+        self.ended = self.ended.saturating_sub(gone);
+        for mark in &mut marks[..self.count] {
             *mark -= shift;
         }
         self.scanned = self.scanned.saturating_sub(len);
@@ -205,7 +225,7 @@ impl Scan {
 
     /// Forgets everything: the buffer begins elsewhere.
     pub(super) fn restart(&mut self) {
-        self.marks.clear();
+        self.count = 0;
         (self.ended, self.scanned, self.violated) = (0, 0, false);
         self.carry = Carry::default();
     }
