@@ -80,6 +80,16 @@ impl Ingester {
         Ok(Self { config, forward, http, writers, queries })
     }
 
+    /// Where Forward connections are taken: the configured address, with the port that the system chose for port 0.
+    pub fn forward_address(&self) -> io::Result<SocketAddr> {
+        self.forward.local_addr()
+    }
+
+    /// Where HTTP is served, likewise.
+    pub fn http_address(&self) -> io::Result<SocketAddr> {
+        self.http.local_addr()
+    }
+
     /// Runs until `stop`, then stores and answers what is in hand, within the time that the configuration grants.
     ///
     /// Connections are accepted once the database's schema is up to date; until then they wait in the listener's backlog.
@@ -99,6 +109,7 @@ impl Ingester {
             .spawn(api::serve(http, api, stop.clone()).instrument(tracing::info_span!("http")));
 
         let is_open = tokio::select! {
+            biased;
             is_open = store::open(&writers, &health, &stop) => is_open?,
             _ = &mut api => return Err(Error::Ended("the HTTP server")),
         };
@@ -129,7 +140,9 @@ impl Ingester {
                 stop.clone(),
                 tasks.clone(),
             ));
+            // In this order: a stop ends the others too.
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 _ = storing.next() => return Err(Error::Ended("a writer")),
                 _ = &mut api => return Err(Error::Ended("the HTTP server")),

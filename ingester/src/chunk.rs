@@ -38,30 +38,13 @@ impl Chunk {
     }
 }
 
-/// Answers one forward chunk, on the connection on which it came. Dropped unused, it answers nothing, and the sender keeps the
-/// forward chunk.
+/// Answers one forward chunk, on the connection on which it came. Dropped unused, it ends the connection: a sender that waits for an
+/// answer always gets one, or learns that it won't.
 #[derive(Debug)]
 pub struct Reply {
-    permit: OwnedPermit<Answer>,
+    permit: Option<OwnedPermit<Answer>>,
     chunk: Option<Bytes>,
-    unanswered: Unanswered,
-}
-
-/// Counts one forward chunk for as long as it is unanswered.
-#[derive(Debug)]
-struct Unanswered(Metrics);
-
-impl Unanswered {
-    fn new(metrics: Metrics) -> Self {
-        metrics.unacked_chunks.inc();
-        Self(metrics)
-    }
-}
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        self.0.unacked_chunks.dec();
-    }
+    metrics: Metrics,
 }
 
 /// What a connection is to do about a forward chunk.
@@ -71,6 +54,8 @@ pub enum Answer {
     Ack(Bytes),
     /// It is stored, and its sender asked for no ack.
     Stored,
+    /// Close: this forward chunk won't be answered.
+    Abandoned,
     /// Close: this forward chunk, and so whatever the sender has behind it, can't be stored.
     Refuse(Refusal),
 }
@@ -152,18 +137,31 @@ impl Refusal {
 impl Reply {
     /// For the forward chunk with this id, if its sender gave it one, over a place reserved in its connection's queue of answers.
     pub fn new(permit: OwnedPermit<Answer>, chunk: Option<Bytes>, metrics: Metrics) -> Self {
-        Self { permit, chunk, unanswered: Unanswered::new(metrics) }
+        metrics.unacked_chunks.inc();
+        Self { permit: Some(permit), chunk, metrics }
     }
 
     /// It is committed.
-    pub fn stored(self) {
-        drop(self.unanswered);
-        self.permit.send(self.chunk.map_or(Answer::Stored, Answer::Ack));
+    pub fn stored(mut self) {
+        let answer = self.chunk.take().map_or(Answer::Stored, Answer::Ack);
+        self.send(answer);
     }
 
     /// It can't be stored.
-    pub fn refuse(self, refusal: Refusal) {
-        drop(self.unanswered);
-        self.permit.send(Answer::Refuse(refusal));
+    pub fn refuse(mut self, refusal: Refusal) {
+        self.send(Answer::Refuse(refusal));
+    }
+
+    fn send(&mut self, answer: Answer) {
+        if let Some(permit) = self.permit.take() {
+            self.metrics.unacked_chunks.dec();
+            permit.send(answer);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.send(Answer::Abandoned);
     }
 }

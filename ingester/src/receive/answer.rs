@@ -27,6 +27,7 @@ pub(super) async fn answer(
         let chunk = match answer {
             Answer::Ack(chunk) => chunk,
             Answer::Stored => continue,
+            Answer::Abandoned => break,
             Answer::Refuse(refusal) => {
                 context.metrics.refused(refusal.kind());
                 tracing::warn!(reason = %refusal, kind = refusal.kind(), "connection refused");

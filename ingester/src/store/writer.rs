@@ -133,11 +133,24 @@ impl Writer {
             };
             tries += 1;
             let class = match class {
-                Class::Transient(class) => class,
-                Class::Internal if tries < INTERNAL_TRIES => "internal",
-                Class::Row | Class::Internal => {
-                    tracing::warn!(writer = self.name, error = %failure, pieces = pieces.len(), "the database refuses a batch; looking for the record");
+                Class::Row => None,
+                Class::Internal if tries >= INTERNAL_TRIES => None,
+                Class::Internal => Some("internal"),
+                Class::Transient(class) => Some(class),
+            };
+            let class = match class {
+                Some(class) => {
+                    work.push(pieces);
+                    class
+                }
+                None => {
                     tries = 0;
+                    tracing::warn!(
+                        writer = self.name,
+                        error = %failure,
+                        pieces = pieces.len(),
+                        "the database refuses a batch; looking for the record"
+                    );
                     if self.look_closer(&mut work, pieces, &chunks, &failure) {
                         continue;
                     }

@@ -1,0 +1,15 @@
+//! The service within this process, over a real TimescaleDB: what needs a look, or a hand, inside the database.
+//!
+//! What can be asked from outside is asked of the binaries, in `tests/it` of the workspace.
+
+// The helpers below panic like the tests that call them.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod backpressure;
+mod columns;
+mod concurrent;
+mod migrations;
+mod queries;
+mod sender;
+mod service;
+mod trouble;

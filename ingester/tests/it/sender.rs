@@ -1,0 +1,128 @@
+//! A collector reduced to its wire.
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use trunkline_forward::client::{Client, Event};
+use trunkline_record::{
+    ChunkBuilder, ChunkLimits, End, Format, LogTimezone, Parser, SealedChunk, Source, StreamId,
+    chunk_id, message,
+};
+
+use crate::service::PATIENCE;
+
+/// One connection, for one stream.
+pub struct Sender {
+    socket: TcpStream,
+    client: Client,
+    buffer: BytesMut,
+    stream: StreamId,
+}
+
+/// A log as forward chunks of about `bytes` each.
+pub fn chunks(log: &[u8], bytes: usize) -> Vec<SealedChunk> {
+    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    let mut builder = ChunkBuilder::new(ChunkLimits { bytes, ..ChunkLimits::default() });
+    builder.begin(0);
+    let (mut at, mut chunks) = (0, Vec::new());
+    while at < log.len() {
+        at += parser.parse(&log[at..], at as u64, End::Final, &mut builder);
+        chunks.push(builder.finish(at as u64).unwrap());
+    }
+    chunks
+}
+
+impl Sender {
+    pub async fn connect(address: SocketAddr, stream: StreamId) -> Self {
+        let socket = TcpStream::connect(address).await.unwrap();
+        Self { socket, client: Client::new(), buffer: BytesMut::new(), stream }
+    }
+
+    /// Sends a chunk and answers the id to be acked; `false` in place of it when the connection is closed.
+    pub async fn try_send(&mut self, chunk: &SealedChunk, acked: u64) -> Option<String> {
+        let source = Source {
+            cluster: Some("orders".into()),
+            pod: Some("orders-0".into()),
+            ..Source::default()
+        };
+        let mut wire = Vec::new();
+        message("postgres", &self.stream, &source, "/log/orders.csv", acked, chunk, &mut wire);
+        self.socket.write_all(&wire).await.ok()?;
+        Some(chunk_id(&self.stream, chunk.from, chunk.to))
+    }
+
+    pub async fn send(&mut self, chunk: &SealedChunk, acked: u64) -> String {
+        self.try_send(chunk, acked).await.expect("an open connection")
+    }
+
+    /// The next ack; `None` when the connection is closed.
+    pub async fn ack(&mut self) -> Option<String> {
+        loop {
+            if let Some(Event::Ack(chunk)) = self.client.receive(&mut self.buffer).unwrap() {
+                return Some(String::from_utf8(chunk).unwrap());
+            }
+            let read = self.socket.read_buf(&mut self.buffer);
+            match tokio::time::timeout(PATIENCE, read).await.expect("no answer") {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Sends all of a log and waits for all acks, on a new connection whenever one ends, as a collector does.
+    pub async fn deliver(
+        address: SocketAddr,
+        stream: StreamId,
+        chunks: &[SealedChunk],
+        window: usize,
+    ) {
+        let mut acked = 0;
+        while acked < chunks.len() {
+            let mut sender = Self::connect(address, stream).await;
+            let mut sent = acked;
+            loop {
+                let mut open = true;
+                while open && sent < chunks.len() && sent - acked < window {
+                    open = sender.try_send(&chunks[sent], chunks[acked].from).await.is_some();
+                    sent += 1;
+                }
+                if acked == chunks.len() {
+                    return;
+                }
+                match sender.ack().await {
+                    Some(id) => {
+                        assert_eq!(
+                            id,
+                            chunk_id(&stream, chunks[acked].from, chunks[acked].to),
+                            "acks come in order"
+                        );
+                        acked += 1;
+                    }
+                    None => break,
+                }
+            }
+        }
+    }
+}
+
+/// A record of csvlog with this message, at this second of one day.
+pub fn record(second: usize, severity: &str, message: &str) -> String {
+    format!(
+        "2026-11-22 {:02}:{:02}:{:02}.715 UTC,\"app\",\"shop\",4711,\"[local]\",65f0.1267,{second},\"SELECT\",\
+         2026-11-22 00:00:00 UTC,3/14,0,{severity},00000,\"{}\",,,,,,,,,\"psql\",\"client backend\",,-42\n",
+        second / 3600 % 24,
+        second / 60 % 60,
+        second % 60,
+        message.replace('"', "\"\""),
+    )
+}
+
+/// A log of so many records.
+pub fn log(records: usize) -> Vec<u8> {
+    (0..records)
+        .map(|at| record(at, "LOG", &format!("message {at}")))
+        .collect::<String>()
+        .into_bytes()
+}
