@@ -14,7 +14,7 @@ demo: setup
 
 # Everything that CI runs.
 test: lint demo-check
-	cargo test --workspace
+	cargo build --workspace --all-targets && TRUNKLINE_BUILT=1 cargo test --workspace --no-fail-fast
 
 # Figures as JSON lines on standard output; ONLY=prefix and ROWS=n.
 bench: setup
