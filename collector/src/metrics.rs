@@ -1,9 +1,6 @@
 //! Counters and gauges of the collector, as Prometheus reads them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
 
 use prometheus_client::{
     encoding::text::encode,
@@ -48,11 +45,34 @@ pub struct Metrics {
     pub checkpoint_failures: Counter,
     /// The last attempt to write the checkpoint failed.
     pub checkpoint_failing: Arc<AtomicBool>,
-    /// How many files the globs matched when they were last looked at.
-    pub files_matched: Arc<AtomicU64>,
+    /// What the globs matched when they were last looked at.
+    matched: Arc<Mutex<Matched>>,
+}
+
+/// What the globs match.
+#[derive(Clone, Debug, Default)]
+pub struct Matched {
+    /// How many files.
+    pub files: usize,
+    /// The globs that match none.
+    pub none: Vec<String>,
 }
 
 impl Metrics {
+    /// Takes over what the globs match now; returns whether the globs that match none are others than
+    /// before.
+    pub fn set_matched(&self, matched: Matched) -> bool {
+        let mut known = self.matched.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = known.none != matched.none;
+        *known = matched;
+        changed
+    }
+
+    /// What the globs match.
+    pub fn matched(&self) -> Matched {
+        self.matched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The metrics page.
     pub fn page(&self, streams: &Streams) -> String {
         let mut registry = Registry::with_prefix("trunkline_collector");
@@ -86,7 +106,7 @@ impl Metrics {
 
         let all = streams.all();
         let matched = Gauge::<i64>::default();
-        matched.set(saturating(self.files_matched.load(Relaxed)));
+        matched.set(saturating(self.matched().files as u64));
         gauge("files_matched", "Files that the globs match", &matched);
         let lag = Gauge::<i64>::default();
         lag.set(saturating(all.iter().map(|stream| stream.lag()).sum()));

@@ -72,8 +72,12 @@ impl Status {
         if self.metrics.connection_up.get() == 0 {
             reasons.push(format!("not connected to {}", self.address));
         }
-        if self.metrics.files_matched.load(Relaxed) == 0 {
-            reasons.push("no file matches the globs".to_owned());
+        let matched = self.metrics.matched();
+        if matched.files == 0 {
+            reasons.push(match matched.none.as_slice() {
+                [] => "no file was looked for yet".to_owned(),
+                globs => format!("no file matches {}", globs.join(", ")),
+            });
         }
         if self.metrics.checkpoint_failing.load(Relaxed) {
             reasons.push("the checkpoint can't be written".to_owned());

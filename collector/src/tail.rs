@@ -16,7 +16,7 @@ mod watch;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -36,7 +36,7 @@ use crate::{
     buffer::ReadBuffer,
     config::{Config, Files},
     identity::FileId,
-    metrics::Metrics,
+    metrics::{Matched, Metrics},
     outbox::{Chunk, Flushed, Outbox},
     streams::Streams,
 };
@@ -192,7 +192,7 @@ impl Tail {
     /// all directories are watched.
     fn scan(&mut self, now: Instant, wall: SystemTime) -> bool {
         let scan = discover::scan(&self.sections);
-        self.metrics.files_matched.store(scan.files.len() as u64, Relaxed);
+        self.show_matched(&scan);
         for (path, problem) in &scan.problems {
             if self.said.get(path) != Some(problem) {
                 tracing::warn!(path = %path.display(), problem, "can't be looked at");
@@ -216,6 +216,19 @@ impl Tail {
             self.streams.forget(horizon);
         }
         watched
+    }
+
+    /// Lets the status page know what the globs match, and says once which match nothing.
+    fn show_matched(&self, scan: &Scan) {
+        let none = (0..self.sections.len())
+            .filter(|&section| !scan.files.iter().any(|seen| seen.section == section))
+            .map(|section| self.sections[section].glob.clone())
+            .collect();
+        let matched = Matched { files: scan.files.len(), none };
+        let globs = matched.none.join(", ");
+        if self.metrics.set_matched(matched) && !globs.is_empty() {
+            tracing::warn!(globs, "no file matches; waiting for one");
+        }
     }
 
     /// Opens a file that isn't open, if there is a reason to.

@@ -33,7 +33,7 @@ async fn records_arrive_in_order_and_the_checkpoint_follows_the_acks() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::start().await;
     log(dir.path(), "a.csv", numbered("a", 0..1000));
-    let running = Running::start(config(dir.path(), &receiver)).await;
+    let running = Running::start(config(dir.path(), &receiver));
     receiver.wait("1000 rows", |s| s.streams.values().any(|s| s.rows.len() == 1000)).await;
     log(dir.path(), "a.csv", numbered("a", 1000..1010));
     receiver.wait("1010 rows", |s| s.streams.values().any(|s| s.rows.len() == 1010)).await;
@@ -45,7 +45,7 @@ async fn records_arrive_in_order_and_the_checkpoint_follows_the_acks() {
 
     // A restart begins where the checkpoint says.
     let before = receiver.look(|state| state.arrivals.len());
-    let running = Running::start(config(dir.path(), &receiver)).await;
+    let running = Running::start(config(dir.path(), &receiver));
     log(dir.path(), "a.csv", numbered("a", 1010..1011));
     receiver.wait("1011 rows", |s| s.streams.values().any(|s| s.rows.len() == 1011)).await;
     running.stop().await;
@@ -71,7 +71,7 @@ async fn a_broken_connection_is_followed_by_everything_unacknowledged_in_order()
     for file in ["a", "b", "c"] {
         log(dir.path(), &format!("{file}.csv"), numbered(file, 0..2000));
     }
-    let running = Running::start(config).await;
+    let running = Running::start(config);
     receiver
         .wait("6000 rows", |s| s.streams.values().map(|s| s.rows.len()).sum::<usize>() == 6000)
         .await;
@@ -100,7 +100,7 @@ async fn a_lost_ack_costs_a_resend_after_the_timeout_and_nothing_else() {
     let mut config = config(dir.path(), &receiver);
     config.chunk.bytes = bytesize::ByteSize::kib(4);
     log(dir.path(), "a.csv", numbered("a", 0..200));
-    let running = Running::start(config).await;
+    let running = Running::start(config);
     receiver.wait("a second connection", |s| s.connections == 2).await;
     running.stop().await;
     assert_eq!(messages(&receiver), numbered("a", 0..200));
@@ -126,7 +126,7 @@ async fn no_more_than_the_window_is_unacknowledged_and_reading_waits() {
         (0..64u32).map(|i| format!("{:08x}", (n * 64 + i).wrapping_mul(0x9e37_79b9))).collect()
     };
     log(dir.path(), "a.csv", (0..20_000).map(noise));
-    let running = Running::start(config.clone()).await;
+    let running = Running::start(config.clone());
     receiver.wait("a full window", |s| arrived(s) >= 64 << 10).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let arrived = receiver.look(|state| arrived(state));
@@ -134,7 +134,7 @@ async fn no_more_than_the_window_is_unacknowledged_and_reading_waits() {
     // Once the acks come, everything does.
     receiver.decide(|_| Fate::Ack);
     running.kill().await;
-    let running = Running::start(config).await;
+    let running = Running::start(config);
     receiver.wait("all", |s| s.streams.values().any(|s| s.rows.len() == 20_000)).await;
     running.stop().await;
     unbreached(&receiver);
@@ -152,7 +152,7 @@ async fn stopping_ships_what_is_in_the_files_and_gives_up_when_the_grace_is_over
     // Nothing is read for its age before the end comes.
     config.chunk.age = Duration::from_secs(3600);
     log(dir.path(), "a.csv", numbered("a", 0..10));
-    let running = Running::start(config.clone()).await;
+    let running = Running::start(config.clone());
     receiver.wait("10 rows", |s| s.streams.values().any(|s| s.rows.len() == 10)).await;
     log(dir.path(), "a.csv", numbered("a", 10..20));
     running.stop().await;
@@ -162,7 +162,7 @@ async fn stopping_ships_what_is_in_the_files_and_gives_up_when_the_grace_is_over
     log(dir.path(), "a.csv", numbered("a", 20..30));
     config.shutdown_grace = Duration::from_millis(200);
     config.ship.ack_timeout = Duration::from_secs(60);
-    let running = Running::start(config).await;
+    let running = Running::start(config);
     receiver
         .wait("a third message", |s| s.arrivals.iter().any(|a| a.from == a.acked && a.from > 3000))
         .await;
@@ -180,7 +180,7 @@ async fn a_receiver_that_comes_late_gets_everything() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     config.ship.address = unused.to_string();
     log(dir.path(), "a.csv", numbered("a", 0..100));
-    let running = Running::start(config).await;
+    let running = Running::start(config);
     tokio::time::sleep(Duration::from_millis(200)).await;
     let listener = tokio::net::TcpListener::bind(unused).await.unwrap();
     let forward_to = receiver.address;

@@ -1,7 +1,7 @@
 //! A Forward receiver that keeps the store's rule for stream positions, in memory, and can misbehave.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -64,6 +64,8 @@ pub struct State {
     pub connections: usize,
     /// Breaches of the protocol, which no fate excuses.
     pub breaches: Vec<String>,
+    /// Connections on which a message was ignored: what follows it there has nothing to stand on.
+    ignored: BTreeSet<usize>,
     decide: Decide,
 }
 
@@ -90,6 +92,7 @@ impl Receiver {
                 delivered: BTreeMap::new(),
                 connections: 0,
                 breaches: Vec::new(),
+                ignored: BTreeSet::new(),
                 decide: Box::new(decide),
             })),
         };
@@ -196,13 +199,16 @@ impl Receiver {
                 return None;
             }
             if fate == Fate::Ignore {
+                state.ignored.insert(connection);
                 return Some(Vec::new());
             }
             let stored = state.streams.entry(header.stream).or_default();
             stored.path = header.path.clone().unwrap_or_default();
             if header.from > stored.committed && header.from != header.acked {
-                let breach = format!("{arrival:?} jumps over {}", stored.committed);
-                state.breaches.push(breach);
+                if !state.ignored.contains(&connection) {
+                    let breach = format!("{arrival:?} jumps over {}", stored.committed);
+                    state.breaches.push(breach);
+                }
                 return None;
             }
             let committed = stored.committed;

@@ -1,8 +1,11 @@
-//! A collector that runs inside the test.
+//! A collector that runs inside the test, on a thread and a runtime of its own.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trunkline_collector::{
     config::{Config, FilesConfig},
@@ -11,7 +14,7 @@ use trunkline_collector::{
 
 use crate::receiver::Receiver;
 
-/// Settings for `dir/log/*`, with short waits.
+/// Settings for `dir/log/*.csv*`, with short waits.
 pub fn config(dir: &Path, receiver: &Receiver) -> Config {
     let mut config = Config {
         state_dir: dir.join("state"),
@@ -35,26 +38,42 @@ pub fn config(dir: &Path, receiver: &Receiver) -> Config {
 
 pub struct Running {
     stop: CancellationToken,
-    task: JoinHandle<Ended>,
+    kill: CancellationToken,
+    thread: JoinHandle<Option<Ended>>,
 }
 
 impl Running {
-    pub async fn start(config: Config) -> Self {
-        let stop = CancellationToken::new();
-        let collector =
-            Collector::bind(Path::new("test.toml"), config, stop.clone()).await.unwrap();
-        Self { stop, task: tokio::spawn(collector.run()) }
+    pub fn start(config: Config) -> Self {
+        let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
+        let (stopped, killed) = (stop.clone(), kill.clone());
+        let thread = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let file = Path::new("test.toml");
+                let collector = Collector::bind(file, config, stopped).await.unwrap();
+                tokio::select! {
+                    ended = collector.run() => Some(ended),
+                    () = killed.cancelled() => None,
+                }
+            })
+        });
+        Self { stop, kill, thread }
     }
 
     /// SIGTERM.
     pub async fn stop(self) {
         self.stop.cancel();
-        assert_eq!(self.task.await.unwrap(), Ended::Drained);
+        assert_eq!(join(self.thread).await, Some(Ended::Drained));
     }
 
-    /// As much of SIGKILL as one process allows: nothing is drained, nothing is written any more.
+    /// As much of SIGKILL as one process allows: nothing is drained, and nothing more is written.
     pub async fn kill(self) {
-        self.task.abort();
-        assert!(self.task.await.is_err_and(|error| error.is_cancelled()));
+        self.kill.cancel();
+        join(self.thread).await;
     }
+}
+
+async fn join<T: Send + 'static>(thread: JoinHandle<T>) -> T {
+    tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap()
 }
