@@ -1,9 +1,9 @@
 //! The read buffer: one for all files that are followed.
 //!
-//! It remembers whose bytes it holds, so that a file whose turn comes again at once goes on where it
-//! stopped; another file's turn throws them away, and they are read again from the page cache.
+//! It remembers which stream's bytes it holds, so that one whose turn comes again at once goes on where
+//! it stopped; another one's turn throws them away, and they are read again from the page cache.
 
-use crate::identity::FileId;
+use trunkline_record::StreamId;
 
 /// A window on one file: `data[start..end]` stands at `position`.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub struct ReadBuffer {
     start: usize,
     end: usize,
     position: u64,
-    owner: Option<FileId>,
+    owner: Option<StreamId>,
     usual: usize,
     most: usize,
 }
@@ -34,7 +34,7 @@ impl ReadBuffer {
 
     /// Makes the buffer `owner`'s at `position`. Returns whether it was so already, with the bytes
     /// that it holds still good.
-    pub fn claim(&mut self, owner: FileId, position: u64) -> bool {
+    pub fn claim(&mut self, owner: StreamId, position: u64) -> bool {
         if self.owner == Some(owner) && self.position == position {
             return true;
         }
@@ -107,8 +107,8 @@ impl ReadBuffer {
 mod tests {
     use super::*;
 
-    const A: FileId = FileId { dev: 1, ino: 1 };
-    const B: FileId = FileId { dev: 1, ino: 2 };
+    const A: StreamId = StreamId([1; 16]);
+    const B: StreamId = StreamId([2; 16]);
 
     fn put(buffer: &mut ReadBuffer, bytes: &[u8]) {
         buffer.spare()[..bytes.len()].copy_from_slice(bytes);

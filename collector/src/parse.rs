@@ -8,10 +8,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trunkline_record::{End, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink};
+use trunkline_record::{
+    End, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink, StreamId,
+};
 
 use self::output::Output;
-use crate::{buffer::ReadBuffer, cli::ParseArgs, identity::FileId};
+use crate::{buffer::ReadBuffer, cli::ParseArgs};
 
 /// As much is read at once.
 const READ_BUFFER: usize = 256 * 1024;
@@ -99,7 +101,7 @@ fn one(
     let unreadable = |source| ParseError::Read { file: file.to_owned(), source };
     output.begin(file);
     let mut buffer = ReadBuffer::new(READ_BUFFER, LONGEST);
-    buffer.claim(FileId { dev: 0, ino: 0 }, 0);
+    buffer.claim(StreamId([0; 16]), 0);
     let mut at_end = false;
 
     let format = match format {

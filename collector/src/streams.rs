@@ -119,7 +119,8 @@ impl Streams {
     /// The stream that an opened file is, with the position where reading goes on.
     ///
     /// A known stream that was read beyond the file's `size` is not this file any more: it was cut
-    /// shorter, and the next generation begins at 0.
+    /// shorter, and the next generation begins at 0. (A collector that has lost its checkpoint doesn't
+    /// know of generations; servers don't write the same first line twice.)
     pub fn identify(
         &self,
         file: FileId,
@@ -129,30 +130,23 @@ impl Streams {
         now: SystemTime,
     ) -> Arc<Stream> {
         let mut known = self.lock();
-        let mut generation = 0;
-        loop {
-            let id = stream_id(&self.source, file.ino, &fingerprint, generation);
-            match known.get(&id) {
-                Some(stream) if stream.read() <= size => {
-                    stream.set_seen(now);
-                    return Arc::clone(stream);
-                }
-                Some(_) => generation += 1,
-                None => {
-                    let stream = Arc::new(Stream::remembered(
-                        id,
-                        file,
-                        fingerprint,
-                        generation,
-                        path.to_owned(),
-                        0,
-                        now,
-                    ));
-                    known.insert(id, Arc::clone(&stream));
-                    return stream;
-                }
+        let latest = known
+            .values()
+            .filter(|stream| stream.file.ino == file.ino && stream.fingerprint == fingerprint)
+            .max_by_key(|stream| stream.generation);
+        let generation = match latest {
+            Some(stream) if stream.read() <= size => {
+                stream.set_seen(now);
+                return Arc::clone(stream);
             }
-        }
+            Some(stream) => stream.generation + 1,
+            None => 0,
+        };
+        let id = stream_id(&self.source, file.ino, &fingerprint, generation);
+        let path = path.to_owned();
+        let stream = Arc::new(Stream::remembered(id, file, fingerprint, generation, path, 0, now));
+        known.insert(id, Arc::clone(&stream));
+        stream
     }
 
     /// Moves a stream's acknowledged position and lets the checkpoint know.
@@ -242,6 +236,7 @@ mod tests {
         assert_eq!((cut.generation, cut.read()), (1, 0));
         cut.set_read(60);
         assert_eq!(identify(&streams, 7, b"line\n", 70).id, cut.id);
+        assert_eq!(identify(&streams, 7, b"line\n", 120).id, cut.id, "longer than the first was");
         assert_eq!(identify(&streams, 7, b"line\n", 10).generation, 2);
     }
 

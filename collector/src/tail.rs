@@ -14,7 +14,7 @@ mod wake;
 mod watch;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -206,10 +206,9 @@ impl Tail {
             file.listed(by_id.get(&file.id).copied(), wall);
         }
         self.aside.retain(|id, _| by_id.contains_key(id));
-        for seen in &scan.files {
-            if !self.open.iter().any(|file| file.id == seen.id) {
-                self.consider(seen, now, wall);
-            }
+        let open: HashSet<FileId> = self.open.iter().map(|file| file.id).collect();
+        for seen in scan.files.iter().filter(|seen| !open.contains(&seen.id)) {
+            self.consider(seen, now, wall);
         }
         self.metrics.files_open.set(i64::try_from(self.open.len()).unwrap_or(i64::MAX));
         if let Some(horizon) = wall.checked_sub(self.forget_after) {
@@ -403,6 +402,8 @@ impl Tail {
             path = %file.shown(), stream = %file.stream.id, position = file.position,
             "file was cut; its new content is a new stream"
         );
+        // What was in it beyond is gone, and nothing to wait for.
+        file.stream.set_size(file.position);
         self.buffer.release();
         self.rescan = true;
     }

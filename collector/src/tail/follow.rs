@@ -41,6 +41,9 @@ pub struct Followed {
     pub(super) file: File,
     first_line: FirstLine,
     size: u64,
+    modified: SystemTime,
+    /// It doesn't begin any more as it did.
+    replaced: bool,
     presence: Presence,
     unread_since: Instant,
     changed_at: Instant,
@@ -87,6 +90,8 @@ impl Followed {
             file,
             first_line,
             size: metadata.len(),
+            modified,
+            replaced: false,
             presence: Presence::Listed { newer: seen.newer },
             unread_since: now,
             changed_at: now,
@@ -117,6 +122,12 @@ impl Followed {
     /// Looks at the file's size and whether it still has a name.
     pub fn look(&mut self, now: Instant) -> io::Result<()> {
         let metadata = self.file.metadata()?;
+        let modified = metadata.modified().unwrap_or(self.modified);
+        if metadata.len() == self.size && modified != self.modified {
+            // Cut and written anew up to the same size: nothing else would tell.
+            self.replaced |= !self.still_itself()?;
+        }
+        self.modified = modified;
         if metadata.len() != self.size {
             if self.size <= self.read_to {
                 self.unread_since = now;
@@ -137,6 +148,7 @@ impl Followed {
         Facts {
             size: self.size,
             read_to: self.read_to,
+            replaced: self.replaced,
             unread_for: now.saturating_duration_since(self.unread_since) + self.quiet_before,
             quiet_for: self.quiet_for(now),
             presence: self.presence,

@@ -12,6 +12,8 @@ pub struct Facts {
     pub size: u64,
     /// Up to where it was read: what is below is packed, or belongs to a torn last record.
     pub read_to: u64,
+    /// It doesn't begin any more as it did.
+    pub replaced: bool,
     /// For how long there has been something to read.
     pub unread_for: Duration,
     /// For how long the size hasn't changed.
@@ -58,13 +60,14 @@ pub enum Step {
     Wait(Option<Duration>),
     /// Nothing follows: reject a torn last record and close.
     Finish,
-    /// It is shorter than what was read: it was cut, and what is in it now is another stream.
+    /// It is shorter than what was read, or begins otherwise: it was cut, and what is in it now is
+    /// another stream.
     Cut,
 }
 
 /// Decides.
 pub fn next(facts: &Facts, policy: &Policy) -> Step {
-    if facts.size < facts.read_to {
+    if facts.replaced || facts.size < facts.read_to {
         return Step::Cut;
     }
     let unread = facts.size - facts.read_to;
@@ -106,6 +109,7 @@ mod tests {
         let facts = Facts {
             size,
             read_to: 100,
+            replaced: false,
             unread_for: MS * unread_ms,
             quiet_for: MS * quiet_ms,
             presence,

@@ -44,7 +44,7 @@ pub fn take(
     end: End,
     longest: usize,
 ) -> io::Result<Turn> {
-    if !buffer.claim(file.id, file.position) {
+    if !buffer.claim(file.stream.id, file.position) {
         file.parser.reset();
     }
     let from = file.position;

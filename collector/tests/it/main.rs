@@ -9,3 +9,4 @@ mod delivery;
 mod model;
 mod receiver;
 mod running;
+mod tailing;
