@@ -15,6 +15,7 @@ mod pool;
 mod position;
 mod rejected;
 mod row;
+mod streams;
 mod transaction;
 mod url;
 mod writer;

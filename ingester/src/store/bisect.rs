@@ -6,6 +6,7 @@
 use trunkline_forward::{EntryReader, Inflater};
 use trunkline_record::RecordSlots;
 
+use super::position::Claim;
 use crate::chunk::Chunk;
 
 /// The records of one forward chunk from position `lo` to below `hi`.
@@ -25,6 +26,11 @@ impl Piece {
     /// All of a forward chunk.
     pub(super) fn whole(index: usize, chunk: &Chunk) -> Self {
         Self { chunk: index, lo: chunk.header.from, hi: chunk.header.to, reject: None }
+    }
+
+    /// What it claims of its stream. `chunk` is its forward chunk.
+    pub(super) fn claim(&self, chunk: &Chunk) -> Claim {
+        Claim { from: self.lo, to: self.hi, acked: chunk.header.acked }
     }
 }
 

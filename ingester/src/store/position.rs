@@ -1,5 +1,49 @@
 //! Whether a forward chunk may be stored, given how far its stream is. Pure; ARCHITECTURE.md, "Exactly once", is its text.
 
+use std::collections::HashMap;
+
+use trunkline_record::StreamId;
+
+/// How far the streams of one transaction are, as the database said and as the transaction moves them.
+#[derive(Debug, Default)]
+pub(super) struct Positions(HashMap<StreamId, Option<u64>>);
+
+impl Positions {
+    /// This stream has a row; `None` for its position when the row was made by this transaction.
+    pub(super) fn insert(&mut self, stream: StreamId, committed: Option<u64>) {
+        self.0.insert(stream, committed);
+    }
+
+    /// Whether this stream has a row.
+    pub(super) fn has(&self, stream: StreamId) -> bool {
+        self.0.contains_key(&stream)
+    }
+
+    /// Up to where this stream is stored.
+    pub(super) fn committed(&self, stream: StreamId) -> Option<u64> {
+        self.0.get(&stream).copied().flatten()
+    }
+
+    /// The streams that have a row.
+    pub(super) fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// Judges a claim on top of those before it. Claims have to come in the order in which their forward chunks arrived.
+    ///
+    /// A forward chunk whose connection has ended is judged and stored like any other. None may be left out from the middle of a
+    /// stream for such a reason; and if one were, what follows it would begin above the stream's position and be refused here.
+    pub(super) fn claim(&mut self, stream: StreamId, claim: Claim) -> Verdict {
+        // A stream without a row was offered none, since nothing that it claims can be its beginning.
+        let Some(committed) = self.0.get_mut(&stream) else { return Verdict::Refuse };
+        let verdict = judge(*committed, claim);
+        if let Verdict::Store { .. } = verdict {
+            *committed = Some(claim.to);
+        }
+        verdict
+    }
+}
+
 /// A part of a stream that wants to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim {
@@ -28,7 +72,7 @@ pub(super) enum Verdict {
 }
 
 /// `committed` is the position up to which the stream is stored, `None` for a stream that was never seen.
-pub(super) fn judge(committed: Option<u64>, claim: Claim) -> Verdict {
+fn judge(committed: Option<u64>, claim: Claim) -> Verdict {
     match committed {
         Some(committed) if claim.to <= committed => Verdict::Duplicate,
         Some(committed) if claim.from <= committed => {
@@ -45,8 +89,17 @@ pub(super) fn judge(committed: Option<u64>, claim: Claim) -> Verdict {
     }
 }
 
+/// Whether a stream that was never seen may begin with this.
+pub(super) fn can_begin(claim: Claim) -> bool {
+    judge(None, claim) != Verdict::Refuse
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(committed: Option<u64>, (from, to, acked): (u64, u64, u64), verdict: Verdict) {
@@ -84,5 +137,122 @@ mod tests {
     #[test]
     fn an_empty_claim_at_the_end_is_answered() {
         check(Some(100), (100, 100, 100), Verdict::Duplicate);
+    }
+
+    /// A sender of ten chunks over connections that break, whose chunks may still arrive when the next connection's do; acks that get
+    /// lost; a database that is never told but what it is sent.
+    #[derive(Debug, Clone)]
+    enum Step {
+        /// The sender sends its next chunk, if its window allows.
+        Send,
+        /// The oldest chunk on its way arrives: of the last connection (0), or of one so many before it.
+        Arrive(usize),
+        /// The sender reads an ack, if there is one.
+        Ack,
+        /// The sender's connection breaks: unread acks are lost, chunks on their way are not.
+        Break,
+        /// A connection that broke loses what it still held.
+        Lose,
+        /// The oldest chunk on its way is refused for a reason of its own, and its connection closed; those behind it are judged all the
+        /// same.
+        Refuse(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::Send),
+            5 => (0..3_usize).prop_map(Step::Arrive),
+            2 => Just(Step::Ack),
+            1 => Just(Step::Break),
+            1 => Just(Step::Lose),
+            1 => (0..3_usize).prop_map(Step::Refuse),
+        ]
+    }
+
+    const CHUNKS: u64 = 10;
+    const BYTES: u64 = 100;
+    const STREAM: StreamId = StreamId([1; 16]);
+
+    #[derive(Default)]
+    struct Connection {
+        on_the_way: VecDeque<Claim>,
+        acks: VecDeque<u64>,
+        broken: bool,
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_breaks_each_byte_is_stored_once_and_in_order(steps in prop::collection::vec(step(), 0..300)) {
+            let mut connections = vec![Connection::default()];
+            let (mut acked, mut sent) = (0, 0);
+            let mut committed = None;
+            let mut stored = Vec::new();
+            // In the end everything gets through.
+            let finish = (0..20 * CHUNKS).flat_map(|_| [Step::Send, Step::Arrive(0), Step::Ack]);
+            for step in steps.into_iter().chain([Step::Break]).chain(finish) {
+                match step {
+                    Step::Send => {
+                        if sent < CHUNKS && sent - acked < 4 {
+                            let claim = Claim { from: sent * BYTES, to: (sent + 1) * BYTES, acked: acked * BYTES };
+                            connections.last_mut().unwrap().on_the_way.push_back(claim);
+                            sent += 1;
+                        }
+                    }
+                    Step::Arrive(before) => {
+                        let Some(at) = connections.len().checked_sub(1 + before) else { continue };
+                        let Some(claim) = connections[at].on_the_way.pop_front() else { continue };
+                        // As a transaction does: a row is made when there is none and the claim can be a beginning.
+                        let mut positions = Positions::default();
+                        if committed.is_some() || can_begin(claim) {
+                            positions.insert(STREAM, committed);
+                        }
+                        match positions.claim(STREAM, claim) {
+                            Verdict::Refuse => {
+                                connections[at].on_the_way.clear();
+                                if at + 1 == connections.len() {
+                                    sent = acked;
+                                    connections.push(Connection::default());
+                                }
+                                continue;
+                            }
+                            Verdict::Duplicate => {}
+                            Verdict::Store { skip_below, gap } => {
+                                prop_assert_eq!(gap, None);
+                                stored.extend(skip_below.max(claim.from)..claim.to);
+                                committed = positions.committed(STREAM);
+                            }
+                        }
+                        if !connections[at].broken {
+                            connections[at].acks.push_back(claim.to / BYTES);
+                        }
+                    }
+                    Step::Ack => {
+                        if let Some(ack) = connections.last_mut().unwrap().acks.pop_front() {
+                            acked = ack;
+                        }
+                    }
+                    Step::Refuse(before) => {
+                        let Some(at) = connections.len().checked_sub(1 + before) else { continue };
+                        if connections[at].on_the_way.pop_front().is_some() && before == 0 {
+                            connections[at].broken = true;
+                            connections.push(Connection::default());
+                            sent = acked;
+                        }
+                    }
+                    Step::Break => {
+                        connections.last_mut().unwrap().broken = true;
+                        connections.push(Connection::default());
+                        sent = acked;
+                    }
+                    Step::Lose => {
+                        if let Some(broken) = connections.iter_mut().find(|c| c.broken && !c.on_the_way.is_empty()) {
+                            broken.on_the_way.clear();
+                        }
+                    }
+                }
+            }
+            prop_assert_eq!(acked, CHUNKS);
+            prop_assert!(stored.iter().copied().eq(0..CHUNKS * BYTES), "{:?}", stored.len());
+        }
     }
 }

@@ -10,7 +10,7 @@
 //! transaction is aborted, and `COMMIT` of an aborted transaction is a rollback: so every result is looked at, the first error
 //! counts, and the connection is thrown away with whatever state it is in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::pin::Pin;
 
 use tokio_postgres::types::ToSql;
@@ -22,29 +22,14 @@ use uuid::Uuid;
 use super::bisect::Piece;
 use super::copy::{Buffers, Copy, CopyError, Filled, Written};
 use super::pool::{Client, Pool, PoolError};
-use super::position::{Claim, Verdict, judge};
+use super::position::{Positions, Verdict};
 use super::rejected::{self, Rejected};
 use super::row::COPY;
+use super::streams::{LOCK_STREAMS, MOVE_STREAMS, Move, Moves, NEW_STREAMS, NewStreams, uuid};
 use crate::chunk::{Chunk, Refusal};
 
+/// Each statement is to see what was committed before it: positions are read after their lock was waited for.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-
-/// Makes the rows of streams that were never seen. A stream that another ingester makes at the same moment is waited for.
-const NEW_STREAMS: &str = "\
-INSERT INTO log.stream (stream, position, namespace, cluster, pod, container, node, role, path) \
-SELECT n.* FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], \
-$9::text[]) AS n (stream, position, namespace, cluster, pod, container, node, role, path) ORDER BY n.stream \
-ON CONFLICT (stream) DO NOTHING RETURNING stream";
-
-/// Locks ascending, so that two transactions never wait for each other.
-const LOCK_STREAMS: &str = "SELECT stream, position FROM log.stream WHERE stream = ANY($1::uuid[]) ORDER BY stream FOR UPDATE";
-
-const MOVE_STREAMS: &str = "\
-UPDATE log.stream AS s \
-SET position = n.position, role = n.role, path = n.path, last_seen = now(), gaps = s.gaps + n.gaps, \
-gap_bytes = s.gap_bytes + n.gap_bytes \
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
-AS n (stream, position, role, path, gaps, gap_bytes) WHERE s.stream = n.stream";
 
 /// Streams that are remembered to have a row, so that batches don't offer it again. Forgetting costs a little, never more.
 const KNOWN_STREAMS: usize = 65_536;
@@ -112,23 +97,8 @@ struct Statements {
     reject: Statement,
 }
 
-/// What the first round trip said of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Position {
-    New,
-    Committed(u64),
-}
-
-/// Where a stream's position goes.
+/// What a transaction is going to do.
 #[derive(Debug, Default)]
-struct Move {
-    position: u64,
-    /// The forward chunk that says role and path.
-    chunk: usize,
-    gaps: i64,
-    gap_bytes: i64,
-}
-
 struct Decision {
     verdicts: Vec<Verdict>,
     moves: BTreeMap<StreamId, Move>,
@@ -178,17 +148,17 @@ impl Transactions {
         claims: &[(&Chunk, &Piece)],
     ) -> Result<Stored, Failure> {
         let statements = prepare(client).await?;
-        let (positions, sink) = self.begin(client, &statements, claims).await?;
-        let decision = decide(&positions, claims);
-        let is_gone = |stream| self.known.contains(stream) && !positions.contains_key(stream);
-        if claims.iter().any(|(chunk, _)| is_gone(&chunk.header.stream)) {
+        let (mut positions, sink) = self.begin(client, &statements, claims).await?;
+        let is_gone = |stream| self.known.contains(&stream) && !positions.has(stream);
+        if claims.iter().any(|(chunk, _)| is_gone(chunk.header.stream)) {
             return Err(Failure::StreamGone);
         }
+        let decision = decide(&mut positions, claims);
         let stored = self.finish(client, &statements, claims, decision, sink).await?;
         if self.known.len() > KNOWN_STREAMS {
             self.known.clear();
         }
-        self.known.extend(positions.into_keys());
+        self.known.extend(positions.streams());
         Ok(stored)
     }
 
@@ -198,7 +168,7 @@ impl Transactions {
         client: &Client,
         statements: &Statements,
         claims: &[(&Chunk, &Piece)],
-    ) -> Result<(HashMap<StreamId, Position>, CopyInSink<Filled>), Failure> {
+    ) -> Result<(Positions, CopyInSink<Filled>), Failure> {
         let new = NewStreams::among(claims, &self.known);
         let streams: Vec<Uuid> = {
             let distinct: HashSet<_> =
@@ -206,7 +176,7 @@ impl Transactions {
             distinct.into_iter().map(uuid).collect()
         };
         let make_streams = async {
-            if new.streams.is_empty() {
+            if new.is_empty() {
                 return Ok(Vec::new());
             }
             client.query(&statements.new_streams, &new.parameters()).await
@@ -223,13 +193,13 @@ impl Transactions {
         begun?;
         let (made, locked, sink) = (made?, locked?, sink?);
         let stream = |row: &Row| StreamId(row.get::<_, Uuid>(0).into_bytes());
-        let mut positions: HashMap<_, _> = locked
-            .iter()
-            .map(|row| {
-                (stream(row), Position::Committed(row.get::<_, i64>(1).max(0).cast_unsigned()))
-            })
-            .collect();
-        positions.extend(made.iter().map(|row| (stream(row), Position::New)));
+        let mut positions = Positions::default();
+        for row in &locked {
+            positions.insert(stream(row), Some(row.get::<_, i64>(1).max(0).cast_unsigned()));
+        }
+        for row in &made {
+            positions.insert(stream(row), None);
+        }
         Ok((positions, sink))
     }
 
@@ -246,8 +216,7 @@ impl Transactions {
         let mut rejected = Rejected::default();
         let mut copy = Copy::new(sink, self.buffers.clone());
         for ((chunk, piece), verdict) in claims.iter().zip(verdicts) {
-            let Verdict::Store { skip_below, gap } = verdict else { continue };
-            stored.gaps.extend(gap.map(|bytes| (chunk.header.stream, bytes)));
+            let Verdict::Store { skip_below, .. } = verdict else { continue };
             let written =
                 copy.write(chunk, piece, skip_below, &mut self.inflater, &mut rejected).await;
             let Written { rows, duplicates, newest } = written.map_err(|error| match error {
@@ -269,7 +238,7 @@ impl Transactions {
             client.execute(&statements.reject, &rejected.parameters()).await
         };
         let move_streams = async {
-            if moves.streams.is_empty() {
+            if moves.is_empty() {
                 return Ok(0);
             }
             client.execute(&statements.move_streams, &moves.parameters()).await
@@ -306,136 +275,37 @@ async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
     })
 }
 
-/// Judges the pieces in the order in which their forward chunks arrived, each on top of those before it.
-///
-/// A forward chunk whose connection has ended is judged and stored like any other. None may be left out from the middle of a
-/// stream for such a reason; and if one were, what follows it would begin above the stream's position and be refused here.
-fn decide(positions: &HashMap<StreamId, Position>, claims: &[(&Chunk, &Piece)]) -> Decision {
-    let mut committed: HashMap<StreamId, Option<u64>> = positions
-        .iter()
-        .map(|(stream, position)| match position {
-            Position::New => (*stream, None),
-            Position::Committed(position) => (*stream, Some(*position)),
-        })
-        .collect();
-    let mut decision =
-        Decision { verdicts: Vec::new(), moves: BTreeMap::new(), stored: Stored::default() };
+/// Judges the pieces, in the order in which their forward chunks arrived.
+fn decide(positions: &mut Positions, claims: &[(&Chunk, &Piece)]) -> Decision {
+    let mut decision = Decision::default();
     for (index, (chunk, piece)) in claims.iter().enumerate() {
         let header = &chunk.header;
-        let before = committed.get(&header.stream).copied();
-        // A stream without a row has no position to be moved, and can't have one of ours as its first.
-        let verdict = before.map_or(Verdict::Refuse, |before| {
-            judge(before, Claim { from: piece.lo, to: piece.hi, acked: header.acked })
-        });
+        let committed = positions.committed(header.stream);
+        let verdict = positions.claim(header.stream, piece.claim(chunk));
         match verdict {
-            Verdict::Duplicate => {}
+            Verdict::Duplicate => {
+                decision.stored.duplicates += chunk.message.options.size.unwrap_or_default();
+            }
             Verdict::Store { gap, .. } => {
-                committed.insert(header.stream, Some(piece.hi));
                 let to = decision.moves.entry(header.stream).or_default();
                 to.position = piece.hi;
-                to.chunk = index;
-                to.gaps += i64::from(gap.is_some());
-                // Below the position, which fits a signed number.
-                to.gap_bytes += gap.unwrap_or_default().cast_signed();
+                to.claim = index;
+                if let Some(bytes) = gap {
+                    to.gaps += 1;
+                    // Below the position, which fits a signed number.
+                    to.gap_bytes += bytes.cast_signed();
+                    decision.stored.gaps.push((header.stream, bytes));
+                }
             }
             Verdict::Refuse => {
-                let refusal = Refusal::Gap {
-                    stream: header.stream,
-                    from: piece.lo,
-                    acked: header.acked,
-                    committed: before.flatten(),
-                };
-                decision.stored.refused.push((index, refusal));
+                let (stream, from, acked) = (header.stream, piece.lo, header.acked);
+                decision
+                    .stored
+                    .refused
+                    .push((index, Refusal::Gap { stream, from, acked, committed }));
             }
         }
         decision.verdicts.push(verdict);
     }
     decision
-}
-
-fn uuid(stream: StreamId) -> Uuid {
-    Uuid::from_bytes(stream.0)
-}
-
-/// The parameters of [`NEW_STREAMS`].
-#[derive(Default)]
-struct NewStreams<'a> {
-    streams: Vec<Uuid>,
-    positions: Vec<i64>,
-    source: [Vec<Option<&'a str>>; 6],
-    paths: Vec<Option<&'a str>>,
-}
-
-impl<'a> NewStreams<'a> {
-    /// Streams that may have no row yet, and have a forward chunk that a stream can begin with. A row that turns out to be new is
-    /// thus always moved, and a stream that is refused as a whole leaves none.
-    fn among(claims: &[(&'a Chunk, &Piece)], known: &HashSet<StreamId>) -> Self {
-        let mut new = Self::default();
-        let mut seen = HashSet::new();
-        for (chunk, piece) in claims {
-            let header = &chunk.header;
-            let claim = Claim { from: piece.lo, to: piece.hi, acked: header.acked };
-            if known.contains(&header.stream)
-                || judge(None, claim) == Verdict::Refuse
-                || !seen.insert(header.stream)
-            {
-                continue;
-            }
-            new.streams.push(uuid(header.stream));
-            // Fits a signed number, as every position in a header.
-            new.positions.push(piece.lo.cast_signed());
-            for (column, (_, value)) in new.source.iter_mut().zip(header.source.fields()) {
-                column.push(value.as_deref());
-            }
-            new.paths.push(header.path.as_deref());
-        }
-        new
-    }
-
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 9] {
-        let [namespace, cluster, pod, container, node, role] = &self.source;
-        [
-            &self.streams,
-            &self.positions,
-            namespace,
-            cluster,
-            pod,
-            container,
-            node,
-            role,
-            &self.paths,
-        ]
-    }
-}
-
-/// The parameters of [`MOVE_STREAMS`].
-#[derive(Default)]
-struct Moves<'a> {
-    streams: Vec<Uuid>,
-    positions: Vec<i64>,
-    roles: Vec<Option<&'a str>>,
-    paths: Vec<Option<&'a str>>,
-    gaps: Vec<i64>,
-    gap_bytes: Vec<i64>,
-}
-
-impl<'a> Moves<'a> {
-    fn new(moves: &BTreeMap<StreamId, Move>, claims: &[(&'a Chunk, &Piece)]) -> Self {
-        let mut new = Self::default();
-        for (stream, to) in moves {
-            let header = &claims[to.chunk].0.header;
-            new.streams.push(uuid(*stream));
-            // Fits a signed number, as every position in a header.
-            new.positions.push(to.position.cast_signed());
-            new.roles.push(header.source.role.as_deref());
-            new.paths.push(header.path.as_deref());
-            new.gaps.push(to.gaps);
-            new.gap_bytes.push(to.gap_bytes);
-        }
-        new
-    }
-
-    fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
-        [&self.streams, &self.positions, &self.roles, &self.paths, &self.gaps, &self.gap_bytes]
-    }
 }

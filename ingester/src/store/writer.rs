@@ -97,6 +97,7 @@ impl Writer {
         // What remains to be stored, the next last.
         let mut work: Vec<Vec<Piece>> = vec![chunks.iter().enumerate().filter_map(whole).collect()];
         let mut backoff = Backoff::default();
+        // Of the next, with an internal error of the server.
         let mut tries = 0;
         while let Some(mut pieces) = work.pop() {
             pieces.retain(|piece| chunks[piece.chunk].is_some());
@@ -131,7 +132,7 @@ impl Writer {
                 Failure::Pool(_) => Class::Transient("connection"),
                 Failure::Database(error) => Class::of(error),
             };
-            tries += 1;
+            tries += u32::from(class == Class::Internal);
             let class = match class {
                 Class::Row => None,
                 Class::Internal if tries >= INTERNAL_TRIES => None,
