@@ -17,6 +17,9 @@ use crate::report::{Report, progress};
 const FIGURES: [&str; 4] =
     ["parse_csvlog_mb_s", "parse_csv_crate_mb_s", "parse_python_csv_mb_s", "encode_csvlog_mb_s"];
 
+/// Reads a log and says how many records it found.
+type Way = fn(&[u8]) -> Result<usize>;
+
 /// Counts what it is given.
 #[derive(Default)]
 struct Count {
@@ -48,7 +51,7 @@ pub fn run(report: &Report) -> Result<()> {
     }
     let mut speeds: [Vec<f64>; 4] = Default::default();
     for _ in 0..report.repeat {
-        let ways: [fn(&[u8]) -> Result<usize>; 4] = [ours, csv_crate, python, encode];
+        let ways: [Way; 4] = [ours, csv_crate, python, encode];
         for (way, speeds) in ways.iter().zip(&mut speeds) {
             let start = Instant::now();
             let records = way(&log)?;
