@@ -1,7 +1,7 @@
 //! The database: the only part that knows the driver, and the only place where *chunk* could mean TimescaleDB's, so it is
 //! written out: *forward chunk*, *hypertable chunk*.
 //!
-//! [`open`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`logs`] answers queries.
+//! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`logs`] answers queries.
 
 mod backoff;
 mod bisect;

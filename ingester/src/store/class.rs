@@ -1,6 +1,7 @@
 //! What an error of the database means for the batch at hand.
 
 use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +51,14 @@ impl Class {
 }
 
 /// Whether an error met while starting says that the configuration is wrong, so that waiting won't help: who we are (28),
-/// which database (3D), what we may do and what is there (42, 0A, 58P01).
+/// which database (3D), what we may do and what is there (42, 0A, 58P01), or that the server wants a password and there is none.
 pub fn is_configuration(error: &Error) -> bool {
-    error.code().is_some_and(|state| {
-        let state = state.code();
-        ["28", "3D", "42", "0A"].iter().any(|class| state.starts_with(class)) || state == "58P01"
-    })
+    let Some(state) = error.code().map(SqlState::code) else {
+        // The driver's own errors have no code; these are the words of their kinds.
+        let kind = error.to_string();
+        return kind == "invalid configuration" || kind == "authentication error";
+    };
+    ["28", "3D", "42", "0A"].iter().any(|class| state.starts_with(class)) || state == "58P01"
 }
 
 #[cfg(test)]

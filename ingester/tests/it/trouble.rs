@@ -7,6 +7,9 @@ use trunkline_record::StreamId;
 use crate::sender::{Sender, chunks, log, record};
 use crate::service::{eventually, number, start};
 
+const TERMINATE: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                         WHERE datname = current_database() AND application_name = 'trunkline-ingester'";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_are_terminated_cost_time_and_no_row() {
     const RECORDS: usize = 50_000;
@@ -14,11 +17,9 @@ async fn sessions_that_are_terminated_cost_time_and_no_row() {
     let chunks = chunks(&log(RECORDS), 64 << 10);
     let (address, stream) = (service.forward, StreamId([1; 16]));
     let delivery = tokio::spawn(async move { Sender::deliver(address, stream, &chunks, 16).await });
-    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                     WHERE datname = current_database() AND application_name = 'trunkline-ingester'";
     let mut terminated = 0;
     while !delivery.is_finished() {
-        terminated += number(&client, terminate).await;
+        terminated += number(&client, TERMINATE).await;
         tokio::time::sleep(Duration::from_millis(70)).await;
     }
     delivery.await.unwrap();
@@ -107,6 +108,25 @@ async fn a_forward_chunk_that_lies_about_its_positions_is_refused_and_others_are
     eventually("memory to be given back", async || service.metric("memory_bytes").await == 0.0)
         .await;
     assert_eq!(service.metric("unacked_chunks").await, 0.0);
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_turned_read_only_is_waited_for() {
+    let (service, client, database) = start(|_| {}).await;
+    let set = format!("ALTER DATABASE {} SET default_transaction_read_only", database.name());
+    client.batch_execute(&format!("{set} = on")).await.unwrap();
+    client.execute(TERMINATE, &[]).await.unwrap();
+    let mut sender = service.sender(1).await;
+    sender.send(&chunks(&log(10), 1 << 20)[0], 0).await;
+    eventually("a retry", async || {
+        let metrics = reqwest::get(service.url("/metrics")).await.unwrap().text().await.unwrap();
+        metrics.contains("trunkline_ingester_retries_total{class=\"read_only\"}")
+    })
+    .await;
+    client.batch_execute(&format!("{set} = off")).await.unwrap();
+    assert!(sender.ack().await.is_some());
+    assert_eq!(number(&client, "SELECT count(*) FROM log.postgres").await, 10);
     service.stopped().await;
 }
 
