@@ -70,7 +70,7 @@ pub struct ConfigArgs {
 /// What to parse, and how.
 #[derive(Debug, Args)]
 pub struct ParseArgs {
-    /// Format of the files: auto, csvlog (jsonlog, stderr, patroni, patroni-json and cri are to come)
+    /// Format of the files: auto (by the first whole record), csvlog, jsonlog; stderr, patroni, patroni-json and cri are to come
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub format: String,
     /// The server's log_timezone, such as Europe/Berlin, for abbreviations that several zones share

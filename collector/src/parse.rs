@@ -8,9 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trunkline_record::{
-    End, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink, StreamId,
-};
+use trunkline_record::{End, Format, LogTimezone, Parser, Reason, Rejected, Sink, StreamId};
 
 use self::output::Output;
 use crate::{buffer::ReadBuffer, cli::ParseArgs};
@@ -25,16 +23,16 @@ const LONGEST: usize = 256 * 1024 * 1024;
 const PROBE: usize = 4 * 1024 * 1024;
 
 /// Formats that the command line knows by name and this version doesn't read yet.
-const TO_COME: [&str; 5] = ["jsonlog", "stderr", "patroni", "patroni-json", "cri"];
+const TO_COME: [&str; 4] = ["stderr", "patroni", "patroni-json", "cri"];
 
 /// Why parsing ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// `--format` names none.
-    #[error("--format {0}: not a format; known are auto, csvlog")]
+    #[error("--format {0}: not a format; known are auto, csvlog, jsonlog")]
     UnknownFormat(String),
     /// `--format` names one of a later version.
-    #[error("--format {0}: not supported yet; known are auto, csvlog")]
+    #[error("--format {0}: not supported yet; known are auto, csvlog, jsonlog")]
     UnsupportedFormat(String),
     /// `--log-timezone` names none.
     #[error("--log-timezone {zone}: {problem}")]
@@ -107,17 +105,20 @@ fn one(
     let format = match format {
         Some(format) => format,
         None => {
-            while !at_end && !is_csvlog(buffer.filled(), zone, End::More) {
+            let mut found = None;
+            while found.is_none() && !at_end {
                 if buffer.filled().len() >= PROBE {
                     return Err(ParseError::NotRecognised(file.to_owned()));
                 }
                 at_end = fill(&mut input, &mut buffer).map_err(unreadable)?;
+                let end = if at_end { End::Final } else { End::More };
+                found = Format::detect(buffer.filled(), *zone, end);
             }
-            let held = buffer.filled();
-            if at_end && !held.is_empty() && !is_csvlog(held, zone, End::Final) {
-                return Err(ParseError::NotRecognised(file.to_owned()));
+            match found {
+                Some(format) => format,
+                None if buffer.filled().is_empty() => return Ok(()),
+                None => return Err(ParseError::NotRecognised(file.to_owned())),
             }
-            Format::Csvlog
         }
     };
 
@@ -152,26 +153,6 @@ fn fill(input: &mut impl Read, buffer: &mut ReadBuffer) -> io::Result<bool> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// Whether there is a whole csvlog record in `held`.
-fn is_csvlog(held: &[u8], zone: &LogTimezone, end: End) -> bool {
-    let mut found = FirstRecord(false);
-    Parser::new(Format::Csvlog, *zone).parse(held, 0, end, &mut found);
-    found.0
-}
-
-struct FirstRecord(bool);
-
-impl Sink for FirstRecord {
-    fn record(&mut self, _: u64, _: usize, _: &LogRecord<'_>) -> std::ops::ControlFlow<()> {
-        self.0 = true;
-        std::ops::ControlFlow::Break(())
-    }
-
-    fn rejected(&mut self, _: Rejected<'_>) -> std::ops::ControlFlow<()> {
-        std::ops::ControlFlow::Continue(())
     }
 }
 
