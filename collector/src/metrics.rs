@@ -134,3 +134,62 @@ impl Metrics {
 fn saturating(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use trunkline_record::Source;
+
+    use super::*;
+    use crate::identity::{FileId, FirstLine};
+
+    fn streams(count: u64) -> Streams {
+        let streams = Streams::new(Source::default(), []);
+        for ino in 0..count {
+            let line = FirstLine::of(b"line\n").unwrap().fingerprint();
+            let file = FileId { dev: 1, ino };
+            let stream = streams.identify(file, line, "/a\"b", 100, SystemTime::now());
+            stream.set_size(100);
+            streams.acknowledge(&stream, 60);
+        }
+        streams
+    }
+
+    #[test]
+    fn the_page_has_every_number() {
+        let metrics = Metrics::default();
+        metrics.records.inc_by(3);
+        metrics.set_matched(Matched { files: 2, none: Vec::new() });
+        let page = metrics.page(&streams(2));
+        for line in [
+            "trunkline_collector_records_total 3",
+            "trunkline_collector_bytes_total 0",
+            "trunkline_collector_shipped_bytes_total 0",
+            "trunkline_collector_rejected_total 0",
+            "trunkline_collector_chunks_total 0",
+            "trunkline_collector_acked_chunks_total 0",
+            "trunkline_collector_unacked_chunks 0",
+            "trunkline_collector_unacked_bytes 0",
+            "trunkline_collector_files_open 0",
+            "trunkline_collector_files_matched 2",
+            "trunkline_collector_connects_total 0",
+            "trunkline_collector_connection_up 0",
+            "trunkline_collector_checkpoint_writes_total 0",
+            "trunkline_collector_checkpoint_failures_total 0",
+            "trunkline_collector_lag_bytes 80",
+        ] {
+            assert!(page.lines().any(|other| other == line), "{line} in\n{page}");
+        }
+        assert_eq!(page.matches("trunkline_collector_stream_lag_bytes{").count(), 2);
+        assert!(page.contains(r#"path="/a\"b""#), "{page}");
+        assert!(page.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn many_streams_are_given_as_a_sum_only() {
+        let page = Metrics::default().page(&streams(21));
+        assert!(page.contains("trunkline_collector_lag_bytes 840\n"));
+        assert!(!page.contains("stream_lag_bytes{"));
+    }
+}

@@ -85,3 +85,55 @@ impl Status {
         reasons
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+    use trunkline_record::Source;
+
+    use super::*;
+    use crate::metrics::Matched;
+
+    async fn get(status: &Status, path: &str) -> String {
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let server = tokio::spawn(serve(listener, status.clone(), stop.clone()));
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        stop.cancel();
+        server.await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn readiness_says_what_is_missing() {
+        let status = Status {
+            metrics: Metrics::default(),
+            streams: Arc::new(Streams::new(Source::default(), [])),
+            address: "ingester:24224".into(),
+        };
+        status.metrics.set_matched(Matched { files: 0, none: vec!["/log/*.csv".into()] });
+        status.metrics.checkpoint_failing.store(true, Relaxed);
+        let answer = get(&status, "/health/ready").await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        for reason in
+            ["not connected to ingester:24224", "no file matches /log/*.csv", "checkpoint"]
+        {
+            assert!(answer.contains(reason), "{reason} in {answer}");
+        }
+        assert!(get(&status, "/health/live").await.starts_with("HTTP/1.1 200"));
+
+        status.metrics.connection_up.set(1);
+        status.metrics.set_matched(Matched { files: 1, none: Vec::new() });
+        status.metrics.checkpoint_failing.store(false, Relaxed);
+        assert!(get(&status, "/health/ready").await.starts_with("HTTP/1.1 200"));
+        let answer = get(&status, "/metrics").await;
+        assert!(answer.contains("trunkline_collector_connection_up 1"), "{answer}");
+    }
+}

@@ -272,6 +272,7 @@ impl Tail {
             Ok(Opened::Nascent) => {
                 self.aside.insert(seen.id, Aside { why: Why::Nascent, size, modified });
             }
+            Ok(Opened::Renamed) => self.rescan = true,
             Err(error) => {
                 if !failed_before {
                     tracing::warn!(path = %seen.path.display(), %error, "can't be opened");

@@ -58,6 +58,8 @@ pub enum Opened {
     Followed(Box<Followed>),
     /// Its first line isn't whole yet: it has no identity.
     Nascent,
+    /// Between being seen and being opened, the name passed to another file.
+    Renamed,
 }
 
 impl Followed {
@@ -72,6 +74,9 @@ impl Followed {
         let file = File::open(&seen.path)?;
         let metadata = file.metadata()?;
         let id = FileId::of(&metadata);
+        if id != seen.id {
+            return Ok(Opened::Renamed);
+        }
         let mut head = [0; FIRST_LINE_MAX];
         let len = read_at_most(&file, &mut head)?;
         let Some(first_line) = FirstLine::of(&head[..len]) else { return Ok(Opened::Nascent) };
@@ -222,4 +227,35 @@ fn read_at_most(file: &File, head: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use trunkline_record::{Format, LogTimezone, Source};
+
+    use super::*;
+    use crate::tail::scan;
+
+    /// A name can pass to another file between being seen and being opened. Taking that file's state
+    /// for this one's once left a rotated file unread for good.
+    #[test]
+    fn a_file_that_was_renamed_before_it_was_opened_is_not_taken_for_its_successor() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        fs::write(&path, "first line\n").unwrap();
+        let files = Files {
+            glob: path.to_str().unwrap().into(),
+            format: Format::Csvlog,
+            log_timezone: LogTimezone::default(),
+        };
+        let seen = scan(std::slice::from_ref(&files)).files.remove(0);
+        fs::rename(&path, dir.path().join("b.csv")).unwrap();
+        fs::write(&path, "").unwrap();
+        let streams = Streams::new(Source::default(), []);
+        let opened =
+            Followed::open(&seen, &files, &streams, Instant::now(), SystemTime::now()).unwrap();
+        assert!(matches!(opened, Opened::Renamed));
+    }
 }
