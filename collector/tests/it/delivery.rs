@@ -115,6 +115,33 @@ async fn a_lost_ack_costs_a_resend_after_the_timeout_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_was_sent_and_not_acknowledged_before_a_kill_is_sent_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start().await;
+    let mut config = config(dir.path(), &receiver);
+    config.ship.ack_timeout = Duration::from_secs(60);
+    log(dir.path(), "a.csv", numbered("a", 0..10));
+    let running = Running::start(config.clone());
+    receiver.wait("10 rows", |s| s.streams.values().any(|s| s.rows.len() == 10)).await;
+    receiver.decide(|_| Fate::Ignore);
+    log(dir.path(), "a.csv", numbered("a", 10..20));
+    receiver.wait("a second message", |s| s.arrivals.len() > 1).await;
+    // By now the checkpoint is written, with what was acknowledged.
+    tokio::time::sleep(2 * trunkline_collector::checkpoint::WRITE_INTERVAL).await;
+    running.kill().await;
+    receiver.decide(|_| Fate::Ack);
+    let running = Running::start(config);
+    receiver.wait("20 rows", |s| s.streams.values().any(|s| s.rows.len() == 20)).await;
+    running.stop().await;
+    assert_eq!(messages(&receiver), numbered("a", 0..20));
+    receiver.look(|state| {
+        let last = state.arrivals.last().unwrap();
+        assert!(last.from > 0 && last.from == last.acked, "begins at the checkpoint: {last:?}");
+    });
+    unbreached(&receiver);
+}
+
+#[tokio::test]
 async fn no_more_than_the_window_is_unacknowledged_and_reading_waits() {
     let dir = tempfile::tempdir().unwrap();
     let receiver = Receiver::with(|_| Fate::Ignore).await;
