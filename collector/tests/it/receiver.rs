@@ -163,8 +163,8 @@ impl Receiver {
     /// What to answer; nothing to close the connection.
     fn take(&self, message: &Message, connection: usize) -> Option<Vec<u8>> {
         let header = ChunkHeader::from_options(&message.options).unwrap().unwrap();
-        let entries = message.entries(&mut Inflater::new(64 << 20)).unwrap();
-        let mut reader = EntryReader::new(&entries.0);
+        let mut inflater = Inflater::new(64 << 20);
+        let mut reader = EntryReader::new(message.entries(&mut inflater).unwrap());
         let mut slots = RecordSlots::new();
         let mut rows = Vec::new();
         while let Some(row) = slots.read(&mut reader).unwrap() {

@@ -60,7 +60,7 @@ pub(super) fn halve(
 /// The position of the record in the middle of a piece; `None` when it has fewer than two.
 fn middle(piece: &Piece, chunk: &Chunk, inflater: &mut Inflater) -> Option<u64> {
     let entries = chunk.message.entries(inflater).ok()?;
-    let mut reader = EntryReader::new(&entries.0);
+    let mut reader = EntryReader::new(entries);
     let mut slots = RecordSlots::new();
     let mut positions = Vec::new();
     while let Ok(Some(_)) = slots.read(&mut reader) {

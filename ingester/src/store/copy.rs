@@ -115,7 +115,7 @@ impl Copy {
     ) -> Result<Written, CopyError> {
         let unreadable = |error: &dyn std::fmt::Display| CopyError::Unreadable(error.to_string());
         let entries = chunk.message.entries(inflater).map_err(|error| unreadable(&error))?;
-        let mut reader = EntryReader::new(&entries.0);
+        let mut reader = EntryReader::new(entries);
         let mut slots = RecordSlots::new();
         let encoder = RowEncoder::new(&chunk.header);
         let mut written = Written::default();

@@ -2,7 +2,6 @@
 
 use std::io::{self, Read};
 
-use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use zstd::zstd_safe;
 
@@ -41,29 +40,40 @@ impl Compression {
     }
 }
 
-/// Decompresses under a cap; holds the decompressor's memory for reuse.
+/// Decompresses under a cap, one message after the other into the same memory.
 pub struct Inflater {
     max: usize,
     zstd: zstd_safe::DCtx<'static>,
+    content: Vec<u8>,
 }
+
+/// Memory that is kept from one message to the next; what a larger one took is given back.
+const KEEP: usize = 4 << 20;
 
 impl Inflater {
     /// An inflater whose results are at most `max` bytes long.
     pub fn new(max: usize) -> Self {
-        Self { max, zstd: zstd_safe::DCtx::create() }
+        Self { max, zstd: zstd_safe::DCtx::create(), content: Vec::new() }
     }
 
-    /// What was compressed. Uncompressed entries are shared, not copied.
-    pub fn inflate(&mut self, compression: Compression, packed: &Bytes) -> Result<Bytes, Error> {
+    /// What was compressed, until the next call. What wasn't is lent out as it is.
+    pub fn inflate<'a>(
+        &'a mut self,
+        compression: Compression,
+        packed: &'a [u8],
+    ) -> Result<&'a [u8], Error> {
+        self.content.clear();
+        self.content.shrink_to(KEEP);
         match compression {
-            Compression::None if packed.len() > self.max => Err(self.too_large()),
-            Compression::None => Ok(packed.clone()),
-            Compression::Gzip => self.read_capped(MultiGzDecoder::new(&packed[..])),
-            Compression::Zstd => self.inflate_zstd(packed),
+            Compression::None if packed.len() > self.max => return Err(self.too_large()),
+            Compression::None => return Ok(packed),
+            Compression::Gzip => self.read_capped(MultiGzDecoder::new(packed))?,
+            Compression::Zstd => self.inflate_zstd(packed)?,
         }
+        Ok(&self.content)
     }
 
-    fn inflate_zstd(&mut self, packed: &[u8]) -> Result<Bytes, Error> {
+    fn inflate_zstd(&mut self, packed: &[u8]) -> Result<(), Error> {
         // One frame that says how long its content is needs no intermediate buffer; anything else is streamed.
         let whole =
             zstd_safe::find_frame_compressed_size(packed).is_ok_and(|len| len == packed.len());
@@ -73,11 +83,11 @@ impl Inflater {
             Some(size) if whole => {
                 // Not larger than the cap, which is a usize.
                 #[allow(clippy::cast_possible_truncation)]
-                let mut content = Vec::with_capacity(size as usize);
-                self.zstd.decompress(&mut content, packed).map_err(|code| {
+                self.content.reserve(size as usize);
+                self.zstd.decompress(&mut self.content, packed).map_err(|code| {
                     Error::Decompress(zstd_safe::get_error_name(code).to_owned())
                 })?;
-                Ok(content.into())
+                Ok(())
             }
             _ => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(damaged)?;
@@ -86,13 +96,12 @@ impl Inflater {
         }
     }
 
-    fn read_capped(&self, decoder: impl Read) -> Result<Bytes, Error> {
-        let mut content = Vec::new();
-        decoder.take(self.max as u64 + 1).read_to_end(&mut content).map_err(damaged)?;
-        if content.len() > self.max {
+    fn read_capped(&mut self, decoder: impl Read) -> Result<(), Error> {
+        decoder.take(self.max as u64 + 1).read_to_end(&mut self.content).map_err(damaged)?;
+        if self.content.len() > self.max {
             return Err(self.too_large());
         }
-        Ok(content.into())
+        Ok(())
     }
 
     fn too_large(&self) -> Error {

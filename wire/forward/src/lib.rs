@@ -21,7 +21,7 @@ pub use compress::{Compression, Compressor, Inflater};
 pub use entry::{EntryReader, is_group_marker};
 pub use error::Error;
 pub use event_time::EventTime;
-pub use message::{Entries, Message, Mode};
+pub use message::{Message, Mode};
 pub use option::Options;
 pub use packed::PackedForward;
 

@@ -31,10 +31,6 @@ pub struct Message {
     packed: Bytes,
 }
 
-/// Entries one behind the other, uncompressed; [`crate::EntryReader`] walks them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entries(pub Bytes);
-
 impl Message {
     /// Decodes one whole message, as the frame scanner cut it off.
     pub fn decode(frame: &Bytes) -> Result<Self, Error> {
@@ -71,13 +67,11 @@ impl Message {
         Ok(Self { tag, mode, options, packed })
     }
 
-    /// The entries, decompressed by `inflater` when they need it.
-    pub fn entries(&self, inflater: &mut Inflater) -> Result<Entries, Error> {
+    /// The entries one behind the other, for [`crate::EntryReader`] to walk; decompressed into the memory of `inflater` when they need it.
+    pub fn entries<'a>(&'a self, inflater: &'a mut Inflater) -> Result<&'a [u8], Error> {
         match self.mode {
-            Mode::PackedForward => {
-                inflater.inflate(self.options.compression, &self.packed).map(Entries)
-            }
-            Mode::Forward | Mode::Message => Ok(Entries(self.packed.clone())),
+            Mode::PackedForward => inflater.inflate(self.options.compression, &self.packed),
+            Mode::Forward | Mode::Message => Ok(&self.packed),
         }
     }
 

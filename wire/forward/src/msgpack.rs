@@ -145,6 +145,14 @@ impl<'a> Reader<'a> {
         self.at >= self.buf.len()
     }
 
+    /// The next value if it is a string of one byte; otherwise nothing is read.
+    #[inline]
+    pub fn read_letter(&mut self) -> Option<u8> {
+        let &[0xa1, letter] = self.buf.get(self.at..)?.first_chunk::<2>()? else { return None };
+        self.at += 2;
+        Some(letter)
+    }
+
     /// The next value, or the head of the next container.
     #[inline]
     pub fn read(&mut self) -> Result<Value<'a>, ReadError> {

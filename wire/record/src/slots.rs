@@ -96,9 +96,8 @@ impl<'a> RecordSlots<'a> {
         let (mut raw, mut reason) = (None, None);
         self.severity_as_written = None;
         for _ in 0..pairs {
-            let key = match reader.read()? {
-                Value::Str(&[key]) => key,
-                other => return Err(MapError::Key(format!("{other:?}"))),
+            let Some(key) = reader.read_letter() else {
+                return Err(MapError::Key(format!("{:?}", reader.read()?)));
             };
             let value = reader.read()?;
             if let Some(column) = Column::from_key(key) {

@@ -61,8 +61,8 @@ fn a_record_arrives_with_every_column_its_position_and_its_source() {
         Some(format!("{STREAM}:0-{}", log.len()).as_bytes())
     );
 
-    let entries = message.entries(&mut Inflater::new(1 << 20)).unwrap();
-    let mut entries = EntryReader::new(&entries.0);
+    let mut inflater = Inflater::new(1 << 20);
+    let mut entries = EntryReader::new(message.entries(&mut inflater).unwrap());
     let mut slots = RecordSlots::new();
     let reason = b"1 columns, where csvlog has 23, 24 or 26";
     assert_eq!(
