@@ -7,3 +7,4 @@ mod bad_input;
 mod corpus;
 mod exactly_once;
 mod faults;
+mod formats;
