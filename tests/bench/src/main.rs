@@ -5,6 +5,7 @@
 
 mod copy;
 mod generate;
+mod jsonlog;
 mod parse;
 mod pipeline;
 mod report;

@@ -14,8 +14,15 @@ use trunkline_record::{
 use crate::generate::Generator;
 use crate::report::{Report, progress};
 
-const FIGURES: [&str; 4] =
-    ["parse_csvlog_mb_s", "parse_csv_crate_mb_s", "parse_python_csv_mb_s", "encode_csvlog_mb_s"];
+/// In the order of [`WAYS`].
+const FIGURES: [&str; 5] = [
+    "parse_csvlog_mb_s",
+    "parse_jsonlog_mb_s",
+    "parse_csv_crate_mb_s",
+    "parse_python_csv_mb_s",
+    "encode_csvlog_mb_s",
+];
+const WAYS: [Way; 5] = [csvlog, jsonlog, csv_crate, python, encode];
 
 /// Reads a log and says how many records it found.
 type Way = fn(&[u8]) -> Result<usize>;
@@ -49,27 +56,36 @@ pub fn run(report: &Report) -> Result<()> {
     for _ in 0..report.rows {
         log.extend_from_slice(generator.next_record().as_bytes());
     }
-    let mut speeds: [Vec<f64>; 4] = Default::default();
+    let json = crate::jsonlog::from_csvlog(&log)?;
+    let mut speeds: [Vec<f64>; 5] = Default::default();
     for _ in 0..report.repeat {
-        let ways: [Way; 4] = [ours, csv_crate, python, encode];
-        for (way, speeds) in ways.iter().zip(&mut speeds) {
+        for ((way, figure), speeds) in WAYS.iter().zip(FIGURES).zip(&mut speeds) {
+            let log = if figure.contains("jsonlog") { &json } else { &log };
             let start = Instant::now();
-            let records = way(&log)?;
+            let records = way(log)?;
             speeds.push(log.len() as f64 / 1e6 / start.elapsed().as_secs_f64());
-            ensure!(records == report.rows, "{records} records of {}", report.rows);
+            ensure!(records == report.rows, "{figure}: {records} records of {}", report.rows);
         }
     }
-    let more = json!({"records": report.rows, "bytes": log.len()});
     for (name, speeds) in FIGURES.iter().zip(&speeds) {
-        report.figure(name, "MB/s", speeds, more.clone())?;
+        let bytes = if name.contains("jsonlog") { json.len() } else { log.len() };
+        let more = json!({"records": report.rows, "bytes": bytes});
+        report.figure(name, "MB/s", speeds, more)?;
     }
     Ok(())
 }
 
-fn ours(log: &[u8]) -> Result<usize> {
+fn csvlog(log: &[u8]) -> Result<usize> {
+    count(Format::Csvlog, log)
+}
+
+fn jsonlog(log: &[u8]) -> Result<usize> {
+    count(Format::Jsonlog, log)
+}
+
+fn count(format: Format, log: &[u8]) -> Result<usize> {
     let mut count = Count::default();
-    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
-    parser.parse(log, 0, End::Final, &mut count);
+    Parser::new(format, LogTimezone::default()).parse(log, 0, End::Final, &mut count);
     ensure!(count.rejected == 0, "{} records rejected", count.rejected);
     Ok(count.records)
 }
