@@ -92,11 +92,6 @@ impl ChunkBuilder {
         self.entries.len() >= self.limits.bytes
     }
 
-    /// Bytes of its entries, uncompressed.
-    pub fn entries_len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// Records in the chunk.
     pub fn records(&self) -> u32 {
         self.records

@@ -14,8 +14,8 @@ pub struct Timestamp {
 const MICROS: i64 = 1_000_000;
 /// `2026-11-22 23:06:`: what is the same for all records of a minute.
 const MINUTE: usize = 17;
-/// `2026-11-22 23:06:32`
-const SECOND: usize = 19;
+/// `2026-11-22 23:06:32`: as much as [`looks_like_start`] looks at.
+pub(crate) const START: usize = 19;
 /// Room for the zone's name in the memory of the last minute; longer ones are read anew each time.
 const ZONE: usize = 16;
 
@@ -92,8 +92,8 @@ fn fraction(text: &[u8]) -> Option<(u32, u8, &[u8])> {
 
 /// Whether this is the start of a timestamp as csvlog writes it, digits and punctuation up to the seconds.
 pub(crate) fn looks_like_start(text: &[u8]) -> bool {
-    const SHAPE: &[u8; SECOND] = b"0000-00-00 00:00:00";
-    text.len() >= SECOND
+    const SHAPE: &[u8; START] = b"0000-00-00 00:00:00";
+    text.len() >= START
         && text.iter().zip(SHAPE).all(|(byte, shape)| match shape {
             b'0' => byte.is_ascii_digit(),
             shape => byte == shape,

@@ -217,6 +217,22 @@ fn a_record_that_follows_a_torn_one_on_its_line_is_found_wherever_it_was_torn() 
 }
 
 #[test]
+fn a_start_that_is_cut_by_the_buffers_end_is_kept_however_long_the_torn_bytes_are() {
+    // More than is held back for a record to start in.
+    let torn = format!("\"x\"y{}", "z".repeat(1 << 20));
+    let log = format!("{torn}{}", record("after", ""));
+    for cut in 1..30 {
+        let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+        let mut found = Found::default();
+        let arrived = torn.len() + cut;
+        let consumed = parser.parse(&log.as_bytes()[..arrived], 0, End::More, &mut found);
+        let rest = &log.as_bytes()[consumed..];
+        parser.parse(rest, consumed as u64, End::More, &mut found);
+        assert_eq!(found.messages(), ["after"], "{cut} bytes of the start had arrived");
+    }
+}
+
+#[test]
 fn an_imitation_inside_a_message_is_never_a_record() {
     let imitation = record("fake", "x");
     let bare = "2026-11-22 23:06:32.715 UTC,,,1,,65f0.1,1,,2026-11-22 23:06:30 UTC,3/14,0,LOG,00000,fake,,,,,,,,,,,,\n";

@@ -1,10 +1,5 @@
 //! The writing side: each function appends one value in its shortest form.
 
-/// Appends `nil`.
-pub fn write_nil(out: &mut Vec<u8>) {
-    out.push(0xc0);
-}
-
 /// Appends an integer of any sign.
 #[inline]
 pub fn write_int(out: &mut Vec<u8>, value: i64) {

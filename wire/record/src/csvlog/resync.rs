@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::timestamp::looks_like_start;
+use crate::timestamp::{START, looks_like_start};
 use crate::{Column, End, Reason, Rejected, Sink};
 
 use super::Step;
@@ -50,7 +50,8 @@ impl Resync {
     ) -> Step {
         let mut torn = match end {
             End::Final => rest.len(),
-            End::More if rest.len() > MAX_TORN => rest.len(),
+            // The last bytes may be the beginning of a start.
+            End::More if rest.len() > MAX_TORN => rest.len() - START,
             End::More => 0,
         };
         for at in starts(rest) {
