@@ -1,5 +1,7 @@
 //! Binary COPY against the server's own input: what is read from a column is what was sent for it.
 
+use trunkline_harness::csv_truth::COLUMNS;
+
 use crate::sender::chunks;
 use crate::service::start;
 
@@ -37,35 +39,6 @@ const FULL: (&str, [&str; 26]) = (
         "-9223372036854775808",
     ],
 );
-
-const COLUMNS: [&str; 26] = [
-    "log_time",
-    "user_name",
-    "database_name",
-    "process_id",
-    "connection_from",
-    "session_id",
-    "session_line_num",
-    "command_tag",
-    "session_start_time",
-    "virtual_transaction_id",
-    "transaction_id",
-    "error_severity",
-    "sql_state_code",
-    "message",
-    "detail",
-    "hint",
-    "internal_query",
-    "internal_query_pos",
-    "context",
-    "query",
-    "query_pos",
-    "location",
-    "application_name",
-    "backend_type",
-    "leader_pid",
-    "query_id",
-];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_column_arrives_as_it_was_sent() {
