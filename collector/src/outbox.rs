@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, error::TrySendError};
-use trunkline_record::SealedChunk;
+use trunkline_record::{SealedChunk, Source};
 
 use crate::{streams::Stream, tail::Wake};
 
@@ -17,6 +17,8 @@ const CAPACITY: usize = 1;
 pub struct Chunk {
     /// Whose it is.
     pub stream: Arc<Stream>,
+    /// Where it came from when it was closed.
+    pub source: Arc<Source>,
     /// Its content.
     pub sealed: SealedChunk,
 }

@@ -8,7 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use trunkline_record::{End, Format, LogTimezone, Parser, Reason, Rejected, Sink, StreamId};
+use trunkline_record::{
+    End, Format, LinePrefix, LogSettings, LogTimezone, Parser, Reason, Rejected, Sink, StreamId,
+    UnknownFormat,
+};
 
 use self::output::Output;
 use crate::{buffer::ReadBuffer, cli::ParseArgs};
@@ -22,23 +25,25 @@ const LONGEST: usize = 256 * 1024 * 1024;
 /// `auto` looks at so many bytes for a first record; servers write statements of 1 MB in practice.
 const PROBE: usize = 4 * 1024 * 1024;
 
-/// Formats that the command line knows by name and this version doesn't read yet.
-const TO_COME: [&str; 4] = ["stderr", "patroni", "patroni-json", "cri"];
-
 /// Why parsing ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// `--format` names none.
-    #[error("--format {0}: not a format; known are auto, csvlog, jsonlog")]
-    UnknownFormat(String),
-    /// `--format` names one of a later version.
-    #[error("--format {0}: not supported yet; known are auto, csvlog, jsonlog")]
-    UnsupportedFormat(String),
+    #[error("--format: {0}, or auto")]
+    UnknownFormat(#[from] UnknownFormat),
     /// `--log-timezone` names none.
     #[error("--log-timezone {zone}: {problem}")]
     Zone {
         /// What was given.
         zone: String,
+        /// Why not.
+        problem: String,
+    },
+    /// `--log-line-prefix` can't be used.
+    #[error("--log-line-prefix {prefix:?}: {problem}")]
+    Prefix {
+        /// What was given.
+        prefix: String,
         /// Why not.
         problem: String,
     },
@@ -66,13 +71,7 @@ pub fn parse(
 ) -> Result<u64, ParseError> {
     let format = match args.format.as_str() {
         "auto" => None,
-        name => Some(name.parse::<Format>().map_err(|_| {
-            if TO_COME.contains(&name) {
-                ParseError::UnsupportedFormat(name.to_owned())
-            } else {
-                ParseError::UnknownFormat(name.to_owned())
-            }
-        })?),
+        name => Some(name.parse::<Format>()?),
     };
     let zone = match &args.log_timezone {
         None => LogTimezone::default(),
@@ -80,11 +79,22 @@ pub fn parse(
             .parse::<LogTimezone>()
             .map_err(|error| ParseError::Zone { zone: zone.clone(), problem: error.to_string() })?,
     };
+    let log_line_prefix = match &args.log_line_prefix {
+        None => None,
+        Some(prefix) => {
+            let parsed = prefix.parse::<LinePrefix>().map_err(|error| ParseError::Prefix {
+                prefix: prefix.clone(),
+                problem: error.to_string(),
+            })?;
+            Some(parsed)
+        }
+    };
+    let settings = LogSettings { log_line_prefix, ..zone.into() };
     let mut output = Output::new(out, err);
     for file in &args.files {
         let unreadable = |source| ParseError::Read { file: file.clone(), source };
         let input = input::open(file).map_err(unreadable)?;
-        one(file, input, format, &zone, &mut output)?;
+        one(file, input, format, &settings, &mut output)?;
     }
     output.finish().map_err(ParseError::Write)
 }
@@ -93,7 +103,7 @@ fn one(
     file: &Path,
     mut input: impl Read,
     format: Option<Format>,
-    zone: &LogTimezone,
+    settings: &LogSettings,
     output: &mut Output<'_>,
 ) -> Result<(), ParseError> {
     let unreadable = |source| ParseError::Read { file: file.to_owned(), source };
@@ -112,7 +122,7 @@ fn one(
                 }
                 at_end = fill(&mut input, &mut buffer).map_err(unreadable)?;
                 let end = if at_end { End::Final } else { End::More };
-                found = Format::detect(buffer.filled(), *zone, end);
+                found = Format::detect(buffer.filled(), settings, end);
             }
             match found {
                 Some(format) => format,
@@ -122,7 +132,7 @@ fn one(
         }
     };
 
-    let mut parser = Parser::new(format, *zone);
+    let mut parser = Parser::new(format, settings);
     loop {
         let end = if at_end { End::Final } else { End::More };
         let consumed = parser.parse(buffer.filled(), buffer.position(), end, output);

@@ -196,8 +196,15 @@ impl Ship {
             && let Some(chunk) = self.unacked.send(now)
         {
             let stream = &chunk.stream;
-            let source = self.streams.source();
-            message(TAG, &stream.id, source, &stream.path, stream.acked(), &chunk.sealed, out);
+            message(
+                TAG,
+                &stream.id,
+                &chunk.source,
+                &stream.path,
+                stream.acked(),
+                &chunk.sealed,
+                out,
+            );
         }
     }
 

@@ -252,7 +252,8 @@ impl Tail {
         }
         let Some(sealed) = sealed else { return Ok((ended, Flushed::Empty)) };
         self.metrics.chunks.inc();
-        let chunk = Chunk { stream: Arc::clone(&file.stream), sealed };
+        let source = Arc::clone(self.streams.source());
+        let chunk = Chunk { stream: Arc::clone(&file.stream), source, sealed };
         Ok((ended, self.outbox.put(chunk)))
     }
 

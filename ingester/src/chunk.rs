@@ -100,14 +100,6 @@ pub enum Refusal {
         /// The message's tag.
         tag: String,
     },
-    /// For a table that isn't there.
-    #[error("forward chunk of stream {stream} is for table {table:?}, which isn't known")]
-    Table {
-        /// The stream.
-        stream: trunkline_record::StreamId,
-        /// The table's name.
-        table: String,
-    },
     /// Metrics or traces.
     #[error("message with tag {tag:?} holds no logs (fluent_signal {signal})")]
     Signal {
@@ -128,7 +120,6 @@ impl Refusal {
             Self::Protocol(_) => "protocol",
             Self::Header(_) => "header",
             Self::Foreign { .. } => "foreign",
-            Self::Table { .. } => "table",
             Self::Signal { .. } => "signal",
         }
     }

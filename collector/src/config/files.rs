@@ -1,7 +1,7 @@
 //! `[[files]]`: one glob, and how what it matches is read.
 
 use serde::{Deserialize, Serialize};
-use trunkline_record::{Format, LogTimezone};
+use trunkline_record::{Format, LogSettings, LogTimezone};
 
 /// One `[[files]]` section as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,8 +25,8 @@ pub struct Files {
     pub glob: String,
     /// The format of the records.
     pub format: Format,
-    /// How time zone abbreviations are read.
-    pub log_timezone: LogTimezone,
+    /// With which settings they were written.
+    pub settings: LogSettings,
 }
 
 impl FilesConfig {
@@ -51,7 +51,7 @@ impl FilesConfig {
                 .parse::<LogTimezone>()
                 .map_err(|error| ("files.log_timezone", format!("{zone:?}: {error}")))?,
         };
-        Ok(Files { glob: self.path.clone(), format, log_timezone })
+        Ok(Files { glob: self.path.clone(), format, settings: log_timezone.into() })
     }
 }
 

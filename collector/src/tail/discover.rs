@@ -119,7 +119,7 @@ fn watch_parents(pattern: &str, dirs: &mut BTreeSet<PathBuf>) {
 mod tests {
     use std::{fs, time::Duration};
 
-    use trunkline_record::{Format, LogTimezone};
+    use trunkline_record::{Format, LogSettings};
 
     use super::*;
 
@@ -127,7 +127,7 @@ mod tests {
         Files {
             glob: glob.to_str().unwrap().into(),
             format: Format::Csvlog,
-            log_timezone: LogTimezone::default(),
+            settings: LogSettings::default(),
         }
     }
 

@@ -88,7 +88,7 @@ impl Followed {
         Ok(Opened::Followed(Box::new(Self {
             id,
             path: seen.path.clone(),
-            parser: Parser::new(files.format, files.log_timezone),
+            parser: Parser::new(files.format, &files.settings),
             position,
             read_to: position,
             skipping: false,
@@ -233,7 +233,7 @@ fn read_at_most(file: &File, head: &mut [u8]) -> io::Result<usize> {
 mod tests {
     use std::fs;
 
-    use trunkline_record::{Format, LogTimezone, Source};
+    use trunkline_record::{Format, LogSettings, Source};
 
     use super::*;
     use crate::tail::scan;
@@ -248,7 +248,7 @@ mod tests {
         let files = Files {
             glob: path.to_str().unwrap().into(),
             format: Format::Csvlog,
-            log_timezone: LogTimezone::default(),
+            settings: LogSettings::default(),
         };
         let seen = scan(std::slice::from_ref(&files)).files.remove(0);
         fs::rename(&path, dir.path().join("b.csv")).unwrap();

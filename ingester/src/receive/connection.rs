@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
 use trunkline_forward::Message;
 use trunkline_forward::server::{Event, Server};
-use trunkline_record::{ChunkHeader, TABLE_POSTGRES};
+use trunkline_record::ChunkHeader;
 
 use super::{Context, WriterGone, answer};
 use crate::chunk::{Answer, Chunk, Refusal, Reply};
@@ -133,9 +133,6 @@ async fn take(message: Message, answers: &Sender<Answer>, context: &Context) -> 
         // Here the messages of other senders will get their stream from tag and chunk id.
         return Err(Refusal::Foreign { tag: tag() }.into());
     };
-    if header.table != TABLE_POSTGRES {
-        return Err(Refusal::Table { stream: header.stream, table: header.table }.into());
-    }
     let memory = context.memory.take(message.packed_len() + OVERHEAD).await;
     // Closed only once the answering side has ended, and then `closing` is cancelled.
     let Ok(permit) = answers.clone().reserve_owned().await else { return Ok(()) };

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{
-    ChunkBuilder, ChunkLimits, End, Format, LogTimezone, Parser, SealedChunk, Source, StreamId,
+    ChunkBuilder, ChunkLimits, End, Format, LogSettings, Parser, SealedChunk, Source, StreamId,
     chunk_id, message,
 };
 
@@ -23,7 +23,7 @@ pub struct Sender {
 
 /// A log as forward chunks of about `bytes` each.
 pub fn chunks(log: &[u8], bytes: usize) -> Vec<SealedChunk> {
-    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
     let mut builder = ChunkBuilder::new(ChunkLimits { bytes, ..ChunkLimits::default() });
     builder.begin(0);
     let (mut at, mut chunks) = (0, Vec::new());

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use anyhow::{Result, ensure};
-use trunkline_record::{Column, End, Format, LogRecord, LogTimezone, Parser, Rejected, Sink};
+use trunkline_record::{Column, End, Format, LogRecord, LogSettings, Parser, Rejected, Sink};
 
 /// Keys of jsonlog and csvlog's columns, in jsonlog's order; times go first and aside.
 const KEYS: [(&str, Column, bool); 17] = [
@@ -30,7 +30,7 @@ const KEYS: [(&str, Column, bool); 17] = [
 /// Writes a csvlog's records as jsonlog.
 pub fn from_csvlog(log: &[u8]) -> Result<Vec<u8>> {
     let mut json = Json { out: Vec::with_capacity(log.len() * 2), failed: false };
-    Parser::new(Format::Csvlog, LogTimezone::default()).parse(log, 0, End::Final, &mut json);
+    Parser::new(Format::Csvlog, &LogSettings::default()).parse(log, 0, End::Final, &mut json);
     ensure!(!json.failed, "a record of the generated log was rejected");
     Ok(json.out)
 }

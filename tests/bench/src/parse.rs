@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use trunkline_record::{
-    ChunkBuilder, ChunkLimits, End, Format, LogRecord, LogTimezone, Parser, Rejected, Sink,
+    ChunkBuilder, ChunkLimits, End, Format, LogRecord, LogSettings, Parser, Rejected, Sink,
 };
 
 use crate::generate::Generator;
@@ -85,14 +85,14 @@ fn jsonlog(log: &[u8]) -> Result<usize> {
 
 fn count(format: Format, log: &[u8]) -> Result<usize> {
     let mut count = Count::default();
-    Parser::new(format, LogTimezone::default()).parse(log, 0, End::Final, &mut count);
+    Parser::new(format, &LogSettings::default()).parse(log, 0, End::Final, &mut count);
     ensure!(count.rejected == 0, "{} records rejected", count.rejected);
     Ok(count.records)
 }
 
 /// Parsed, packed into forward chunks and compressed: all of the collector's work but reading and sending.
 fn encode(log: &[u8]) -> Result<usize> {
-    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
     let mut builder = ChunkBuilder::new(ChunkLimits::default());
     let (mut at, mut records) = (0, 0);
     while at < log.len() {

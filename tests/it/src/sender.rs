@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{
-    ChunkBuilder, ChunkLimits, End, Format, LogTimezone, Parser, Source, StreamId, chunk_id,
+    ChunkBuilder, ChunkLimits, End, Format, LogSettings, Parser, Source, StreamId, chunk_id,
     message,
 };
 
@@ -42,7 +42,7 @@ impl Sender {
 
     /// Sends the part of a csvlog from `from` to its end as one chunk; answers the id to be acked.
     pub async fn send(&mut self, log: &[u8], from: usize, acked: usize) -> Result<String> {
-        let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+        let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
         let mut builder =
             ChunkBuilder::new(ChunkLimits { bytes: usize::MAX, ..ChunkLimits::default() });
         builder.begin(from as u64);

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use trunkline_record::{End, Format, LogRecord, LogTimezone, Parser, Rejected, Sink};
+use trunkline_record::{End, Format, LogRecord, LogSettings, Parser, Rejected, Sink};
 
 /// Where the parser is, by what it handed over.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn parse(format: Format, input: &[u8]) {
 }
 
 fn parse_in_pieces(format: Format, log: &[u8], step: usize) -> Account {
-    let mut parser = Parser::new(format, LogTimezone::default());
+    let mut parser = Parser::new(format, &LogSettings::default());
     let mut account = Account::default();
     let (mut from, mut to) = (0, 0);
     while to < log.len() {

@@ -7,10 +7,14 @@ use trunkline_forward::msgpack::{
 };
 use trunkline_forward::{Compression, Compressor, Error, EventTime, PackedForward};
 
-use crate::{Column, Kind, LogRecord, Rejected, Sink, Source, StreamId, Timestamp, header};
+use crate::{Column, Kind, LogRecord, Rejected, Sink, Source, StreamId, Table, Timestamp, header};
 
 /// Key of a record's position in Trunkline's own forward chunks.
 pub(crate) const KEY_POSITION: u8 = b'@';
+/// Key of the table, absent for records of PostgreSQL servers.
+pub(crate) const KEY_TABLE: u8 = b'#';
+/// Key of what there is beyond the columns, as JSON.
+pub(crate) const KEY_EXTRA: u8 = b'+';
 /// Key of the word that stood for the severity, where it isn't known.
 pub(crate) const KEY_SEVERITY_AS_WRITTEN: u8 = b'w';
 /// Keys of bytes that are no record: the bytes, and why.
@@ -182,11 +186,19 @@ fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
     // The map's head is written last, when the number of its pairs is known. It takes three bytes.
     let head = out.len();
     out.extend_from_slice(&[0xde, 0, 0]);
-    let mut pairs: u16 = 2;
+    let mut pairs: u16 = 1;
     write_key(out, KEY_POSITION);
     write_uint(out, position);
-    write_key(out, Column::ErrorSeverity.key());
-    write_str(out, record.error_severity.as_str().as_bytes());
+    if record.table != Table::Postgres {
+        write_key(out, KEY_TABLE);
+        write_str(out, record.table.name().as_bytes());
+        pairs += 1;
+    }
+    if let Some(severity) = record.error_severity {
+        write_key(out, Column::ErrorSeverity.key());
+        write_str(out, severity.as_str().as_bytes());
+        pairs += 1;
+    }
     let mut int = |out: &mut Vec<u8>, column: Column, value: Option<i64>| {
         if let Some(value) = value {
             write_key(out, column.key());
@@ -209,6 +221,11 @@ fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
     if let Some(word) = record.severity_as_written {
         write_key(out, KEY_SEVERITY_AS_WRITTEN);
         write_str(out, word);
+        pairs += 1;
+    }
+    if let Some(extra) = record.extra {
+        write_key(out, KEY_EXTRA);
+        write_str(out, extra);
         pairs += 1;
     }
     for (column, text) in Column::ALL.iter().zip(&record.texts) {

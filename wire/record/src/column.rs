@@ -1,4 +1,5 @@
-//! The columns of a log record, in csvlog's order and by the PostgreSQL manual's names (section "Using CSV-Format Log Output").
+//! The columns of a log record: csvlog's, in its order and by the PostgreSQL manual's names (section "Using CSV-Format Log Output"), and
+//! behind them what other programs' records have.
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,13 +18,13 @@ pub enum Kind {
 
 macro_rules! columns {
     ($($variant:ident, $name:literal, $key:literal, $kind:ident;)*) => {
-        /// A column of a log record. The discriminant is its place in a csvlog line, from 0.
+        /// A column of a log record. The discriminant of csvlog's columns is their place in its line, from 0.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
         pub enum Column { $(#[doc = concat!("`", $name, "`")] $variant,)* }
 
         impl Column {
-            /// All columns, in csvlog's order.
+            /// All columns, csvlog's first and in its order.
             pub const ALL: [Self; Self::COUNT] = [$(Self::$variant,)*];
             const KINDS: [Kind; Self::COUNT] = [$(Kind::$kind,)*];
             const NAMES: [&'static str; Self::COUNT] = [$($name,)*];
@@ -60,6 +61,9 @@ columns! {
     BackendType, "backend_type", b'b', Text;
     LeaderPid, "leader_pid", b'P', Int4;
     QueryId, "query_id", b'y', Int8;
+    Logger, "logger", b'g', Text;
+    Thread, "thread", b'T', Text;
+    Component, "component", b'o', Text;
 }
 
 const BY_KEY: [Option<Column>; 256] = {
@@ -73,10 +77,13 @@ const BY_KEY: [Option<Column>; 256] = {
 };
 
 impl Column {
-    /// How many there are in the newest csvlog that is known, PostgreSQL 14's.
-    pub const COUNT: usize = 26;
+    /// How many there are.
+    pub const COUNT: usize = Self::CSVLOG + 3;
 
-    /// The column's name in the manual, and in `log.postgres`.
+    /// How many of them the newest csvlog that is known has, PostgreSQL 14's.
+    pub const CSVLOG: usize = 26;
+
+    /// The column's name in the manual, and in the tables.
     pub const fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }

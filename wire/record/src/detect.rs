@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use crate::{End, Format, LogRecord, LogTimezone, Parser, Rejected, Sink};
+use crate::{End, Format, LogRecord, LogSettings, Parser, Rejected, Sink, Table};
 
 impl Format {
     /// The format in which the beginning of a log has a whole record; `None` when it has none yet, or is in no known format.
     ///
     /// A log may begin in the middle of a record. Formats don't mistake one another's records: each has a shape of its own.
-    pub fn detect(beginning: &[u8], zone: LogTimezone, end: End) -> Option<Self> {
+    pub fn detect(beginning: &[u8], settings: &LogSettings, end: End) -> Option<Self> {
         Self::ALL.into_iter().find(|format| {
             let mut found = First(false);
-            Parser::new(*format, zone).parse(beginning, 0, end, &mut found);
+            Parser::new(*format, settings).parse(beginning, 0, end, &mut found);
             found.0
         })
     }
@@ -21,7 +21,11 @@ impl Format {
 struct First(bool);
 
 impl Sink for First {
-    fn record(&mut self, _: u64, _: usize, _: &LogRecord<'_>) -> ControlFlow<()> {
+    fn record(&mut self, _: u64, _: usize, record: &LogRecord<'_>) -> ControlFlow<()> {
+        // What isn't in a format is a component's line for it.
+        if record.table == Table::Component {
+            return ControlFlow::Continue(());
+        }
         self.0 = true;
         ControlFlow::Break(())
     }
@@ -37,7 +41,7 @@ mod tests {
 
     fn check(beginning: &str, expected: Option<Format>) {
         assert_eq!(
-            Format::detect(beginning.as_bytes(), LogTimezone::default(), End::More),
+            Format::detect(beginning.as_bytes(), &LogSettings::default(), End::More),
             expected
         );
     }

@@ -11,14 +11,10 @@ use crate::{Source, StreamId};
 pub(crate) const OPTION: &str = "trunkline";
 /// The version of the table of keys.
 const VERSION: u64 = 1;
-/// `table` of records of PostgreSQL servers.
-pub const TABLE_POSTGRES: &str = "postgres";
 
 /// What a forward chunk says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChunkHeader {
-    /// The table that the records belong to.
-    pub table: String,
     /// The stream that they were read from.
     pub stream: StreamId,
     /// Position of the first record.
@@ -62,14 +58,13 @@ impl ChunkHeader {
     fn decode(map: &[u8]) -> Result<Self, HeaderError> {
         let mut reader = Reader::new(map);
         let Value::Map(pairs) = reader.read()? else { return Err(HeaderError::Key(OPTION)) };
-        let (mut version, mut table, mut stream) = (None, None, None);
+        let (mut version, mut stream) = (None, None);
         let (mut from, mut to, mut acked) = (None, None, None);
         let (mut source, mut path) = (Source::default(), None);
         for _ in 0..pairs {
             let key = reader.read()?.bytes().unwrap_or_default();
             match key {
                 b"v" => version = reader.read()?.unsigned(),
-                b"table" => table = text(reader.read()?),
                 b"stream" => {
                     stream = reader
                         .read()?
@@ -103,7 +98,6 @@ impl ChunkHeader {
             return Err(HeaderError::Key("to"));
         }
         Ok(Self {
-            table: table.ok_or(HeaderError::Key("table"))?,
             stream: stream.ok_or(HeaderError::Key("stream"))?,
             from,
             to,
@@ -131,12 +125,10 @@ pub(crate) fn write(
     let present = fields.iter().filter(|(_, value)| value.is_some()).count();
     // At most six.
     #[allow(clippy::cast_possible_truncation)]
-    write_map(out, 7 + present as u32);
+    write_map(out, 6 + present as u32);
     let key = |out: &mut Vec<u8>, name: &str| write_str(out, name.as_bytes());
     key(out, "v");
     write_uint(out, VERSION);
-    key(out, "table");
-    write_str(out, TABLE_POSTGRES.as_bytes());
     key(out, "stream");
     write_bin(out, &stream.0);
     for (name, value) in [("from", from), ("to", to), ("acked", acked)] {

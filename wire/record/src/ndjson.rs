@@ -4,13 +4,16 @@ use std::io::Write;
 
 use serde_json::{Map, Number, Value};
 
-use crate::{Column, Field, LogRecord, Rejected, Timestamp, escape};
+use crate::{Column, Field, LogRecord, Rejected, Table, Timestamp, escape};
 
 /// Appends a record and its position as one line. A text that needs the escape is escaped, and named in `escaped`.
 pub fn write_record(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
     let mut object = Map::new();
     let mut escaped = Vec::new();
     object.insert("position".to_owned(), position.into());
+    if record.table != Table::Postgres {
+        object.insert("table".to_owned(), record.table.name().into());
+    }
     for column in Column::ALL {
         let value = match record.get(column) {
             None => continue,
@@ -26,12 +29,8 @@ pub fn write_record(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
         };
         object.insert(column.name().to_owned(), value);
     }
-    if let Some(word) = record.severity_as_written {
-        let extra = Map::from_iter([(
-            Column::ErrorSeverity.name().to_owned(),
-            escape::to_text(word).into(),
-        )]);
-        object.insert("extra".to_owned(), Value::Object(extra));
+    if let Some(extra) = extra(record.extra, record.severity_as_written) {
+        object.insert("extra".to_owned(), extra);
     }
     if !escaped.is_empty() {
         object.insert("escaped".to_owned(), Value::Array(escaped));
@@ -52,6 +51,21 @@ pub fn write_rejected(out: &mut Vec<u8>, file: &str, rejected: &Rejected<'_>) {
         object.insert("escaped".to_owned(), Value::Array(vec!["raw".into()]));
     }
     line(out, object);
+}
+
+/// What a record has beyond its columns, as the one JSON object that is stored.
+///
+/// `extra` that isn't a JSON object, which no parser of ours hands over, is kept as a string.
+pub fn extra(extra: Option<&[u8]>, severity_as_written: Option<&[u8]>) -> Option<Value> {
+    let mut object = match extra.map(|text| (text, serde_json::from_slice(text))) {
+        None => Map::new(),
+        Some((_, Ok(Value::Object(object)))) => object,
+        Some((text, _)) => Map::from_iter([("extra".to_owned(), escape::to_text(text).into())]),
+    };
+    if let Some(word) = severity_as_written {
+        object.insert(Column::ErrorSeverity.name().to_owned(), escape::to_text(word).into());
+    }
+    (!object.is_empty()).then_some(Value::Object(object))
 }
 
 fn line(out: &mut Vec<u8>, object: Map<String, Value>) {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::str::FromStr;
 
+use crate::cri::CriParser;
 use crate::csvlog::CsvlogParser;
 use crate::jsonlog::JsonlogParser;
-use crate::{LogRecord, LogTimezone};
+use crate::lines::{Kind, LinesParser};
+use crate::{LogRecord, LogSettings, Timestamp};
 
 /// How a log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,44 +18,62 @@ pub enum Format {
     Csvlog,
     /// PostgreSQL's `log_destination = jsonlog`, since version 15.
     Jsonlog,
+    /// PostgreSQL's `log_destination = stderr`, with a `log_line_prefix`.
+    Stderr,
+    /// Patroni's log as text.
+    Patroni,
+    /// Patroni's log with `log.type: json`.
+    PatroniJson,
+    /// A container's log as a Kubernetes node keeps it (CRI), with lines of any of the other formats inside.
+    Cri,
 }
 
 /// A name that isn't a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format {0:?}: expected csvlog or jsonlog")]
+#[error("unknown format {0:?}: expected csvlog, jsonlog, stderr, patroni, patroni-json or cri")]
 pub struct UnknownFormat(pub String);
 
 impl Format {
-    /// All formats.
-    pub const ALL: [Self; 2] = [Self::Csvlog, Self::Jsonlog];
+    /// All formats, in the order in which they are tried on a log whose format isn't said.
+    pub const ALL: [Self; 6] =
+        [Self::Cri, Self::Csvlog, Self::Jsonlog, Self::PatroniJson, Self::Stderr, Self::Patroni];
+
+    /// Its name in configurations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csvlog => "csvlog",
+            Self::Jsonlog => "jsonlog",
+            Self::Stderr => "stderr",
+            Self::Patroni => "patroni",
+            Self::PatroniJson => "patroni-json",
+            Self::Cri => "cri",
+        }
+    }
 }
 
 impl FromStr for Format {
     type Err = UnknownFormat;
 
     fn from_str(name: &str) -> Result<Self, UnknownFormat> {
-        match name {
-            "csvlog" => Ok(Self::Csvlog),
-            "jsonlog" => Ok(Self::Jsonlog),
-            _ => Err(UnknownFormat(name.to_owned())),
-        }
+        let format = Self::ALL.into_iter().find(|format| format.name() == name);
+        format.ok_or_else(|| UnknownFormat(name.to_owned()))
     }
 }
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Csvlog => f.pad("csvlog"),
-            Self::Jsonlog => f.pad("jsonlog"),
-        }
+        f.pad(self.name())
     }
 }
 
 /// Whether more may follow what is in the buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The file may grow: a torn last record waits for its rest.
+    /// The file may grow: a torn last record waits for its rest, and one that a further line could continue waits for that.
     More,
+    /// The file may grow, but its writer has paused long enough to have finished what it was writing: a record that a further line
+    /// could continue is whole, if its line has ended. A torn one waits.
+    Pause,
     /// Nothing follows: a torn last record is rejected.
     Final,
 }
@@ -106,21 +126,39 @@ pub trait Sink {
 
 /// Finds the records of one stream. It remembers how far into an unfinished record it has looked, so that each byte is looked at once.
 #[derive(Debug)]
-pub struct Parser(Formats);
+pub struct Parser {
+    format: Formats,
+    /// For records that say no time, where none before them said one.
+    assumed: Option<Timestamp>,
+}
 
 #[derive(Debug)]
 enum Formats {
     Csvlog(CsvlogParser),
     Jsonlog(JsonlogParser),
+    Lines(Box<LinesParser>),
+    Cri(Box<CriParser>),
 }
 
 impl Parser {
     /// A parser at the start of a stream, or of any record in it.
-    pub fn new(format: Format, zone: LogTimezone) -> Self {
-        Self(match format {
-            Format::Csvlog => Formats::Csvlog(CsvlogParser::new(zone)),
-            Format::Jsonlog => Formats::Jsonlog(JsonlogParser::new(zone)),
-        })
+    pub fn new(format: Format, settings: &LogSettings) -> Self {
+        let lines = |kind| Formats::Lines(Box::new(LinesParser::new(kind, settings)));
+        let format = match format {
+            Format::Csvlog => Formats::Csvlog(CsvlogParser::new(settings.log_timezone)),
+            Format::Jsonlog => Formats::Jsonlog(JsonlogParser::new(settings.log_timezone)),
+            Format::Stderr => lines(Kind::Stderr),
+            Format::Patroni => lines(Kind::Patroni),
+            Format::PatroniJson => lines(Kind::PatroniJson),
+            Format::Cri => Formats::Cri(Box::new(CriParser::new(settings))),
+        };
+        Self { format, assumed: None }
+    }
+
+    /// The time, in microseconds since 1970, of lines that say none and stand before the first that does: when the file was made or
+    /// last written, for instance. Without it such lines wait for the first that says its time.
+    pub fn assume_time(&mut self, unix_micros: i64) {
+        self.assumed = Some(Timestamp { unix_micros, digits: 6 });
     }
 
     /// Hands the records at the start of `buf` to `sink` and answers how many bytes they took.
@@ -128,17 +166,24 @@ impl Parser {
     /// `position` is where `buf` begins in the stream. The caller keeps what wasn't consumed and calls again with that at the front
     /// of the buffer and, possibly, more behind it; or calls [`reset`](Self::reset) first.
     pub fn parse<S: Sink>(&mut self, buf: &[u8], position: u64, end: End, sink: &mut S) -> usize {
-        match &mut self.0 {
+        match &mut self.format {
             Formats::Csvlog(parser) => parser.parse(buf, position, end, sink),
             Formats::Jsonlog(parser) => parser.parse(buf, position, end, sink),
+            Formats::Lines(parser) => {
+                let assumed = self.assumed;
+                parser.parse(buf, position, end, &|_| assumed, sink)
+            }
+            Formats::Cri(parser) => parser.parse(buf, position, end, sink),
         }
     }
 
     /// Forgets what was looked at: the next buffer begins elsewhere.
     pub fn reset(&mut self) {
-        match &mut self.0 {
+        match &mut self.format {
             Formats::Csvlog(parser) => parser.reset(),
             Formats::Jsonlog(parser) => parser.reset(),
+            Formats::Lines(parser) => parser.reset(),
+            Formats::Cri(parser) => parser.reset(),
         }
     }
 }

@@ -1,10 +1,12 @@
-//! One log record, lent out: its texts are slices of the buffer that it was read from.
+//! One log record, lent out: its texts are slices of the buffer that it was read from, or of its parser's memory.
 
-use crate::{Column, Severity, Timestamp};
+use crate::{Column, Severity, Table, Timestamp};
 
-/// A record of a PostgreSQL log. `None` is what the server left out; an empty text is what it wrote as `""`.
+/// A record of a log. `None` is what its writer left out; an empty text is what a server wrote as `""`.
 #[derive(Debug, Clone, Copy)]
 pub struct LogRecord<'a> {
+    /// Whose record it is.
+    pub table: Table,
     /// When the record was written.
     pub log_time: Timestamp,
     /// `process_id`
@@ -15,8 +17,8 @@ pub struct LogRecord<'a> {
     pub session_start_time: Option<Timestamp>,
     /// `transaction_id`, an unsigned 32-bit number in the server.
     pub transaction_id: Option<i64>,
-    /// `error_severity`
-    pub error_severity: Severity,
+    /// `error_severity`; a server always writes one, other programs may not.
+    pub error_severity: Option<Severity>,
     /// The word that stood for the severity, where it is in no language that is known and the SQLSTATE had to decide.
     pub severity_as_written: Option<&'a [u8]>,
     /// `internal_query_pos`, counted in characters from 1.
@@ -27,6 +29,8 @@ pub struct LogRecord<'a> {
     pub leader_pid: Option<i32>,
     /// `query_id`; may be negative.
     pub query_id: Option<i64>,
+    /// What there is beyond the columns: a JSON object in UTF-8, without `\u0000`.
+    pub extra: Option<&'a [u8]>,
     /// The texts, by column; the places of other columns stay empty.
     pub(crate) texts: [Option<&'a [u8]>; Column::COUNT],
 }
@@ -45,9 +49,10 @@ pub enum Field<'a> {
 }
 
 impl<'a> LogRecord<'a> {
-    /// A record of which only these two are known.
-    pub fn new(log_time: Timestamp, error_severity: Severity) -> Self {
+    /// A record of which only these are known.
+    pub fn new(table: Table, log_time: Timestamp, error_severity: Option<Severity>) -> Self {
         Self {
+            table,
             log_time,
             process_id: None,
             session_line_num: None,
@@ -59,6 +64,7 @@ impl<'a> LogRecord<'a> {
             query_pos: None,
             leader_pid: None,
             query_id: None,
+            extra: None,
             texts: [None; Column::COUNT],
         }
     }
@@ -67,6 +73,11 @@ impl<'a> LogRecord<'a> {
     #[inline]
     pub fn text(&self, column: Column) -> Option<&'a [u8]> {
         self.texts[column as usize]
+    }
+
+    /// Puts a text into a column that holds texts.
+    pub fn set_text(&mut self, column: Column, text: Option<&'a [u8]>) {
+        self.texts[column as usize] = text;
     }
 
     /// The value in this column.
@@ -78,7 +89,7 @@ impl<'a> LogRecord<'a> {
             Column::SessionLineNum => self.session_line_num.map(Field::Int),
             Column::SessionStartTime => self.session_start_time.map(Field::Time),
             Column::TransactionId => self.transaction_id.map(Field::Int),
-            Column::ErrorSeverity => Some(Field::Severity(self.error_severity)),
+            Column::ErrorSeverity => self.error_severity.map(Field::Severity),
             Column::InternalQueryPos => int4(self.internal_query_pos),
             Column::QueryPos => int4(self.query_pos),
             Column::LeaderPid => int4(self.leader_pid),

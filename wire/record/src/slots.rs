@@ -3,8 +3,10 @@
 use trunkline_forward::msgpack::{ReadError, Value};
 use trunkline_forward::{EntryReader, Error, EventTime};
 
-use crate::chunk::{KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN};
-use crate::{Column, Kind, Severity};
+use crate::chunk::{
+    KEY_EXTRA, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_TABLE,
+};
+use crate::{Column, Kind, Severity, Table};
 
 /// A column's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,7 +65,9 @@ pub struct RecordSlots<'a> {
     /// A bit for each column that this record has; the slots of others still hold an earlier record's.
     present: u32,
     position: u64,
+    table: Table,
     severity_as_written: Option<&'a [u8]>,
+    extra: Option<&'a [u8]>,
 }
 
 impl Default for RecordSlots<'_> {
@@ -72,7 +76,9 @@ impl Default for RecordSlots<'_> {
             slots: [Slot::Null; Column::COUNT],
             present: 0,
             position: 0,
+            table: Table::Postgres,
             severity_as_written: None,
+            extra: None,
         }
     }
 }
@@ -94,7 +100,7 @@ impl<'a> RecordSlots<'a> {
         self.set(Column::LogTime, Slot::Time(time.unix_micros()));
         let mut position = None;
         let (mut raw, mut reason) = (None, None);
-        self.severity_as_written = None;
+        (self.table, self.severity_as_written, self.extra) = (Table::Postgres, None, None);
         for _ in 0..pairs {
             let Some(key) = reader.read_letter() else {
                 return Err(MapError::Key(format!("{:?}", reader.read()?)));
@@ -106,6 +112,11 @@ impl<'a> RecordSlots<'a> {
             }
             match key {
                 KEY_POSITION => position = value.integer().filter(|value| *value >= 0),
+                KEY_TABLE => {
+                    let table = value.bytes().and_then(Table::from_name);
+                    self.table = table.ok_or(MapError::Value("table"))?;
+                }
+                KEY_EXTRA => self.extra = value.bytes(),
                 KEY_SEVERITY_AS_WRITTEN => self.severity_as_written = value.bytes(),
                 KEY_RAW => raw = value.bytes(),
                 KEY_REASON => reason = value.bytes(),
@@ -115,8 +126,10 @@ impl<'a> RecordSlots<'a> {
         self.position = position.ok_or(MapError::Value("position"))?.cast_unsigned();
         match (raw, reason) {
             (Some(raw), Some(reason)) => Ok(Some(Row::Rejected { raw, reason })),
-            _ if self.has(Column::ErrorSeverity) => Ok(Some(Row::Record)),
-            _ => Err(MapError::Value(Column::ErrorSeverity.name())),
+            _ if self.table == Table::Postgres && !self.has(Column::ErrorSeverity) => {
+                Err(MapError::Value(Column::ErrorSeverity.name()))
+            }
+            _ => Ok(Some(Row::Record)),
         }
     }
 
@@ -124,6 +137,18 @@ impl<'a> RecordSlots<'a> {
     #[inline]
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// Whose record it is.
+    #[inline]
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    /// What there is beyond the columns, a JSON object; see [`crate::ndjson::extra`].
+    #[inline]
+    pub fn extra(&self) -> Option<&'a [u8]> {
+        self.extra
     }
 
     /// The word that stood for the severity, where the SQLSTATE had to decide what it means.

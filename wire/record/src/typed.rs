@@ -2,7 +2,7 @@
 
 use crate::severity::Reading;
 use crate::timestamp::TimestampReader;
-use crate::{Column, Kind, LogRecord, Reason, Severity};
+use crate::{Column, Kind, LogRecord, Reason, Severity, Table};
 
 /// Reads the columns that are no texts.
 pub(crate) fn typed<'a>(
@@ -16,9 +16,10 @@ pub(crate) fn typed<'a>(
     let word = take(Column::ErrorSeverity).ok_or(missing(Column::ErrorSeverity))?;
     let reading = Severity::read(word, texts[Column::SqlStateCode as usize]);
     let mut record = match reading.ok_or(missing(Column::ErrorSeverity))? {
-        Reading::Known(severity) => LogRecord::new(time, severity),
+        Reading::Known(severity) => LogRecord::new(Table::Postgres, time, Some(severity)),
         Reading::BySqlState(severity) => {
-            LogRecord { severity_as_written: Some(word), ..LogRecord::new(time, severity) }
+            let record = LogRecord::new(Table::Postgres, time, Some(severity));
+            LogRecord { severity_as_written: Some(word), ..record }
         }
     };
     let mut take = |column: Column| texts[column as usize].take();

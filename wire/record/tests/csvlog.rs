@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use trunkline_record::{
-    Column, End, Field, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink,
+    Column, End, Field, Format, LogRecord, LogSettings, Parser, Reason, Rejected, Sink,
 };
 
 /// A record's fields in csvlog's order.
@@ -55,7 +55,7 @@ impl Sink for Found {
 
 /// Parses `log`, which arrives in pieces of `step` bytes.
 fn parse_in_pieces(log: &[u8], step: usize, end: End, break_each_time: bool) -> Found {
-    let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+    let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
     let mut found = Found { break_each_time, ..Found::default() };
     let (mut buf, mut position) = (Vec::new(), 0);
     let mut pieces = log.chunks(step).peekable();
@@ -222,7 +222,7 @@ fn a_start_that_is_cut_by_the_buffers_end_is_kept_however_long_the_torn_bytes_ar
     let torn = format!("\"x\"y{}", "z".repeat(1 << 20));
     let log = format!("{torn}{}", record("after", ""));
     for cut in 1..30 {
-        let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+        let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
         let mut found = Found::default();
         let arrived = torn.len() + cut;
         let consumed = parser.parse(&log.as_bytes()[..arrived], 0, End::More, &mut found);

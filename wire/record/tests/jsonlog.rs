@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use trunkline_record::{
-    Column, End, Field, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink,
+    Column, End, Field, Format, LogRecord, LogSettings, Parser, Reason, Rejected, Sink,
 };
 
 /// A record's fields in csvlog's order.
@@ -44,7 +44,7 @@ impl Found {
 }
 
 fn parse(log: &[u8], step: usize, end: End) -> Found {
-    let mut parser = Parser::new(Format::Jsonlog, LogTimezone::default());
+    let mut parser = Parser::new(Format::Jsonlog, &LogSettings::default());
     let (mut found, mut buf, mut position) = (Found::default(), Vec::new(), 0);
     let mut pieces = log.chunks(step).peekable();
     while let Some(piece) = pieces.next() {

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use trunkline_record::{
-    Column, End, Format, LogRecord, LogTimezone, Parser, Reason, Rejected, Sink,
+    Column, End, Format, LogRecord, LogSettings, Parser, Reason, Rejected, Sink,
 };
 
 #[derive(Default)]
@@ -42,7 +42,7 @@ fn a_full_disk_costs_the_torn_records_and_no_other() {
         .join("../../tests/fixtures/corpus/pg13-diskfull/postgresql-Sun.csv.zst");
     let log = zstd::decode_all(&*std::fs::read(path).unwrap()).unwrap();
     for step in [log.len(), 100_000] {
-        let mut parser = Parser::new(Format::Csvlog, LogTimezone::default());
+        let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
         let (mut found, mut from, mut to) = (Found::default(), 0, 0);
         while to < log.len() {
             to = log.len().min(to + step);

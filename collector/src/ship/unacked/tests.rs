@@ -21,7 +21,8 @@ fn stream(name: u8) -> Arc<Stream> {
 fn chunk(stream: &Arc<Stream>, from: u64) -> Chunk {
     let mut builder = ChunkBuilder::new(ChunkLimits::default());
     builder.begin(from);
-    Chunk { stream: Arc::clone(stream), sealed: builder.finish(from + 10).unwrap() }
+    let sealed = builder.finish(from + 10).unwrap();
+    Chunk { stream: Arc::clone(stream), source: Arc::default(), sealed }
 }
 
 fn ack(window: &mut Unacked, stream: &Stream, from: u64, now: Instant) -> Acknowledged {

@@ -39,7 +39,7 @@ impl LineReader {
     /// Whether a line that only the file's end ends has all its columns: as many as the one before it, or the most there can be.
     pub(super) fn is_full(&self, marks: &[u32]) -> bool {
         let count = marks.iter().filter(|mark| !scan::is_doubled(**mark)).count();
-        count == self.width.unwrap_or(Column::COUNT)
+        count == self.width.unwrap_or(Column::CSVLOG)
     }
 
     /// The record whose line begins at `start` in `buf` and has these marks, the line's end last.

@@ -52,7 +52,7 @@ impl Resync {
             End::Final => rest.len(),
             // The last bytes may be the beginning of a start.
             End::More if rest.len() > MAX_TORN => rest.len() - START,
-            End::More => 0,
+            End::More | End::Pause => 0,
         };
         for at in starts(rest) {
             match self.probe(reader, &rest[at..], end) {
@@ -88,7 +88,7 @@ impl Resync {
             }
             if !self.scan.has_more(buf) {
                 match end {
-                    End::More => return Candidate::Unfinished,
+                    End::More | End::Pause => return Candidate::Unfinished,
                     End::Final => {
                         break self.scan.unended(buf).filter(|marks| reader.is_full(marks));
                     }
