@@ -23,7 +23,7 @@ const RULES: [Rule; 8] = [
     Rule {
         name: "trunkline-forward",
         ours: &[],
-        others: Some(&["bytes", "flate2", "memchr", "rmp", "thiserror", "zstd"]),
+        others: Some(&["bytes", "flate2", "memchr", "rmp", "sha2", "thiserror", "zstd"]),
     },
     Rule {
         name: "trunkline-record",

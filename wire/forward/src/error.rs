@@ -37,6 +37,18 @@ pub enum Error {
     /// Valid MessagePack that isn't what stands here in Forward.
     #[error("expected {0}")]
     Expected(&'static str),
+    /// The server sends this client away, and says why.
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    /// The server doesn't hold the shared key.
+    #[error("the server doesn't hold the shared key")]
+    Impostor,
+    /// The server begins a handshake with a client that has no shared key.
+    #[error("the server asks for a shared key, and none is configured")]
+    KeyRequired,
+    /// The server asks for a user, and the client has none.
+    #[error("the server asks for a user and a password, and none is configured")]
+    UserRequired,
 }
 
 impl From<ReadError> for Error {

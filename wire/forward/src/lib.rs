@@ -1,4 +1,4 @@
-//! Fluent Forward v1 as both ends of Trunkline speak it: MessagePack, the message modes, options, acks and compression.
+//! Fluent Forward v1 as both ends of Trunkline speak it: MessagePack, the handshake, the message modes, options, acks and compression.
 //!
 //! Everything here is sans-IO. A decoder is handed the bytes that have arrived and answers with an item, with "not yet", or
 //! with an error; there is no socket, no clock and no task. What a log record is, this crate doesn't know: an entry's record
@@ -11,6 +11,7 @@ mod entry;
 mod error;
 mod event_time;
 mod frame;
+pub mod handshake;
 mod message;
 pub mod msgpack;
 mod option;

@@ -87,3 +87,8 @@ pub fn write_map(out: &mut Vec<u8>, len: u32) {
         _ => with_marker(out, 0xdf, len.to_be_bytes()),
     }
 }
+
+/// Appends a truth value.
+pub fn write_bool(out: &mut Vec<u8>, value: bool) {
+    out.push(if value { 0xc3 } else { 0xc2 });
+}
