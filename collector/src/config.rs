@@ -6,6 +6,8 @@
 
 mod error;
 mod files;
+mod secret;
+mod ship;
 mod source;
 
 use std::{
@@ -22,6 +24,8 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ConfigError;
 pub use files::{Files, FilesConfig};
+pub use secret::Secret;
+pub use ship::{Addresses, ShipConfig, TlsConfig};
 pub use source::{SourceConfig, host_name};
 
 /// What the environment's names begin with.
@@ -68,37 +72,6 @@ impl Default for Config {
     }
 }
 
-/// `[ship]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ShipConfig {
-    /// `host:port` of the ingester; the name is resolved at every connect.
-    pub address: String,
-    /// How many compressed bytes may be sent and not acknowledged.
-    pub window: ByteSize,
-    /// Limit for resolving the name and connecting.
-    #[serde(with = "humantime_serde")]
-    pub connect_timeout: Duration,
-    /// How long the oldest forward chunk may wait for its ack before the connection is given up.
-    #[serde(with = "humantime_serde")]
-    pub ack_timeout: Duration,
-    /// The longest pause between two attempts to connect.
-    #[serde(with = "humantime_serde")]
-    pub backoff_max: Duration,
-}
-
-impl Default for ShipConfig {
-    fn default() -> Self {
-        Self {
-            address: "127.0.0.1:24224".into(),
-            window: ByteSize::mib(8),
-            connect_timeout: Duration::from_secs(10),
-            ack_timeout: Duration::from_secs(30),
-            backoff_max: Duration::from_secs(10),
-        }
-    }
-}
-
 /// `[chunk]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,9 +93,14 @@ impl Default for ChunkConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TailConfig {
+    /// How changes are noticed.
+    pub watch: WatchMode,
     /// How often open files are looked at when nothing announced a change.
     #[serde(with = "humantime_serde")]
     pub poll_interval: Duration,
+    /// A record that another line could continue is whole when none has come for this long.
+    #[serde(with = "humantime_serde")]
+    pub record_pause: Duration,
     /// How much is read at once.
     pub read_buffer: ByteSize,
     /// The longest record that is taken whole; a longer one is rejected. With `chunk.bytes` it must stay
@@ -141,7 +119,9 @@ pub struct TailConfig {
 impl Default for TailConfig {
     fn default() -> Self {
         Self {
+            watch: WatchMode::Auto,
             poll_interval: Duration::from_millis(250),
+            record_pause: Duration::from_secs(1),
             read_buffer: ByteSize::kib(256),
             max_record: ByteSize::mib(24),
             open_files: 256,
@@ -149,6 +129,16 @@ impl Default for TailConfig {
             forget_after: Duration::from_secs(7 * 24 * 60 * 60),
         }
     }
+}
+
+/// `tail.watch`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WatchMode {
+    /// By file events where the system has them, and by looking.
+    Auto,
+    /// By looking alone: for places whose changes are made elsewhere, such as NFS.
+    Poll,
 }
 
 /// `[http]`
@@ -227,9 +217,7 @@ impl Config {
         for files in &self.files {
             files.check()?;
         }
-        if !names_host_and_port(&self.ship.address) {
-            return Err(("ship.address", format!("{:?} is not host:port", self.ship.address)));
-        }
+        self.ship.check()?;
         if !self.http.listen.is_empty() && self.http.listen.parse::<std::net::SocketAddr>().is_err()
         {
             return Err((
@@ -267,12 +255,6 @@ impl Config {
 fn of_a_service(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     ["service_host", "service_port", "port"].iter().any(|start| key.starts_with(start))
-}
-
-fn names_host_and_port(address: &str) -> bool {
-    address
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
 }
 
 fn within(

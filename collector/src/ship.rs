@@ -8,12 +8,11 @@ mod backoff;
 mod connection;
 mod unacked;
 
-use std::{sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::{Instant, sleep, sleep_until},
 };
 use trunkline_forward::client::{Client, Event};
@@ -21,6 +20,7 @@ use trunkline_record::message;
 
 use self::{
     backoff::Backoff,
+    connection::{Upstreams, Wire},
     unacked::{Acknowledged, Unacked},
 };
 use crate::{config::ShipConfig, metrics::Metrics, outbox::Inbox, streams::Streams};
@@ -40,6 +40,8 @@ const REPEAT_LOG: Duration = Duration::from_secs(30);
 /// The state of the task.
 pub struct Ship {
     config: ShipConfig,
+    /// What this collector calls itself in a handshake.
+    hostname: String,
     streams: Arc<Streams>,
     inbox: Inbox,
     /// The tail thread has ended, and everything was taken from it.
@@ -55,6 +57,10 @@ enum Lost {
     Closed,
     #[error("no ack within {0:?}")]
     NoAck(Duration),
+    #[error("no handshake within {0:?}")]
+    NoHandshake(Duration),
+    #[error("the other side takes one message a connection, which isn't supported")]
+    OneMessage,
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("not understood: {0}")]
@@ -65,7 +71,9 @@ impl Ship {
     /// A task that ships what `inbox` gives.
     pub fn new(config: ShipConfig, streams: Arc<Streams>, inbox: Inbox, metrics: Metrics) -> Self {
         let window = usize::try_from(config.window.as_u64()).unwrap_or(usize::MAX);
-        Self { config, streams, inbox, ended: false, unacked: Unacked::new(window), metrics }
+        let hostname = streams.source().pod.clone().unwrap_or_else(|| "trunkline-collector".into());
+        let unacked = Unacked::new(window);
+        Self { config, hostname, streams, inbox, ended: false, unacked, metrics }
     }
 
     /// How many forward chunks wait for their acks.
@@ -78,36 +86,33 @@ impl Ship {
     pub async fn run(&mut self) {
         let mut backoff = Backoff::new(self.config.backoff_max);
         let mut failures = Failures::default();
+        let mut upstreams = Upstreams::new(self.config.clone(), rand::random::<u32>() as usize);
         loop {
-            let config = self.config.clone();
             let connected = tokio::select! {
-                connected = connection::connect(&config) => connected,
+                connected = upstreams.connect() => connected,
                 () = self.gather() => return,
             };
             match connected {
-                Ok(stream) => {
-                    failures.over();
-                    self.metrics.connects.inc();
-                    self.metrics.connection_up.set(1);
-                    tracing::info!(
-                        address = config.address,
-                        unacked = self.unacked.len(),
-                        "connected"
-                    );
+                Ok((address, stream)) => {
                     let began = Instant::now();
-                    let ended = self.serve(stream, &mut backoff).await;
+                    let ended = self.serve(stream, address, &mut backoff, &mut failures).await;
                     self.metrics.connection_up.set(0);
                     self.unacked.rewind();
                     let Err(lost) = ended else { return };
-                    tracing::warn!(
-                        address = config.address, unacked = self.unacked.len(), reason = %lost,
-                        "connection lost"
-                    );
-                    if began.elapsed() > config.backoff_max {
+                    // One that never came to be is like one that can't be made.
+                    if failures.count == 0 {
+                        tracing::warn!(
+                            %address, unacked = self.unacked.len(), reason = %lost,
+                            "connection lost"
+                        );
+                    } else {
+                        failures.log(&address.to_string(), &lost);
+                    }
+                    if began.elapsed() > self.config.backoff_max {
                         backoff.reset();
                     }
                 }
-                Err(error) => failures.log(&config.address, &error),
+                Err(error) => failures.log(&self.config.address.to_string(), &error),
             }
             let pause = backoff.next(rand::random());
             tokio::select! {
@@ -144,25 +149,43 @@ impl Ship {
     }
 
     /// Uses one connection until it is lost, or until there is nothing left to ship.
-    async fn serve(&mut self, mut stream: TcpStream, backoff: &mut Backoff) -> Result<(), Lost> {
-        let (mut reader, mut writer) = stream.split();
-        let mut client = Client::new();
+    async fn serve(
+        &mut self,
+        stream: Box<dyn Wire>,
+        address: SocketAddr,
+        backoff: &mut Backoff,
+        failures: &mut Failures,
+    ) -> Result<(), Lost> {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let mut client = match self.config.credentials(&self.hostname)? {
+            Some(credentials) => Client::with_credentials(credentials, rand::random()),
+            None => Client::new(),
+        };
+        let began = Instant::now();
+        // Counts as a failure until messages may be sent.
+        failures.count += 1;
+        if client.is_established() {
+            self.established(address, failures);
+        }
         let mut incoming = BytesMut::with_capacity(READ_SIZE);
         let mut out = Vec::new();
-        let mut written = 0;
+        let (mut written, mut unflushed) = (0, false);
         while !self.is_done() {
-            if written == out.len() {
+            if written == out.len() && client.is_established() {
                 self.compose(&mut out);
                 written = 0;
             }
-            let late = self
-                .unacked
-                .waiting_since()
-                .map(|since| Instant::from_std(since) + self.config.ack_timeout);
+            let shaken = client.is_established();
+            let late = match self.unacked.waiting_since() {
+                _ if !shaken => Some(began + self.config.connect_timeout),
+                Some(since) => Some(Instant::from_std(since) + self.config.ack_timeout),
+                None => None,
+            };
             let room = !self.ended && self.unacked.has_room();
             tokio::select! {
-                count = writer.write(&out[written..]), if written < out.len() => {
+                count = push(&mut writer, &out[written..]), if written < out.len() || unflushed => {
                     let count = count?;
+                    unflushed = count > 0;
                     written += count;
                     self.metrics.shipped_bytes.inc_by(count as u64);
                 }
@@ -172,6 +195,11 @@ impl Ship {
                     }
                     while let Some(event) = client.receive(&mut incoming)? {
                         match event {
+                            Event::Helo(answer) => out.extend_from_slice(&answer),
+                            Event::Established { keepalive: false } => return Err(Lost::OneMessage),
+                            Event::Established { keepalive: true } => {
+                                self.established(address, failures);
+                            }
                             Event::Ack(id) => self.acknowledge(&id, backoff),
                         }
                     }
@@ -179,11 +207,23 @@ impl Ship {
                 }
                 () = self.take(), if room => {}
                 () = sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
-                    return Err(Lost::NoAck(self.config.ack_timeout));
+                    return Err(if shaken {
+                        Lost::NoAck(self.config.ack_timeout)
+                    } else {
+                        Lost::NoHandshake(self.config.connect_timeout)
+                    });
                 }
             }
         }
         Ok(())
+    }
+
+    /// From here on messages may be sent.
+    fn established(&self, address: SocketAddr, failures: &mut Failures) {
+        failures.over();
+        self.metrics.connects.inc();
+        self.metrics.connection_up.set(1);
+        tracing::info!(%address, unacked = self.unacked.len(), "connected");
     }
 
     /// Puts the next messages into `out`.
@@ -230,6 +270,11 @@ impl Ship {
     }
 }
 
+/// Writes some of the bytes; without any it flushes, since TLS may hold back what it was given. May be dropped while it waits.
+async fn push(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
+    if bytes.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(bytes).await }
+}
+
 /// Failures to connect in a row: the first is logged, and then one from time to time.
 #[derive(Default)]
 struct Failures {
@@ -238,7 +283,7 @@ struct Failures {
 }
 
 impl Failures {
-    fn log(&mut self, address: &str, error: &std::io::Error) {
+    fn log(&mut self, address: &str, error: &dyn std::fmt::Display) {
         self.count += 1;
         if self.logged.is_none_or(|logged| logged.elapsed() >= REPEAT_LOG) {
             self.logged = Some(Instant::now());

@@ -37,8 +37,10 @@ fn the_samples_values_are_the_defaults() {
 #[test]
 fn the_sample_names_every_key() {
     let mut all = load(LEAST).unwrap();
-    all.files[0].log_timezone = Some("UTC".into());
     let some = || Some("x".to_owned());
+    let files = &mut all.files[0];
+    (files.log_timezone, files.log_line_prefix) = (some(), some());
+    (files.patroni_format, files.patroni_dateformat) = (some(), some());
     all.source = SourceConfig {
         namespace: some(),
         cluster: some(),
@@ -62,7 +64,7 @@ fn the_environment_wins_over_the_file() {
         jail.set_env("TRUNKLINE_COLLECTOR_SHIP__ADDRESS", "b:2");
         jail.set_env("TRUNKLINE_COLLECTOR_TAIL__POLL_INTERVAL", "1s");
         let config = Config::load(Path::new("c.toml")).unwrap();
-        assert_eq!(config.ship.address, "b:2");
+        assert_eq!(config.ship.address.to_string(), "b:2");
         assert_eq!(config.ship.window, ByteSize::mib(1));
         assert_eq!(config.tail.poll_interval, Duration::from_secs(1));
 
@@ -116,6 +118,8 @@ fn a_wrong_configuration_is_one_line_with_file_key_and_problem() {
     );
     refuses("[[files]]\npath = '/a'\nformat = 'xml'", "/c.toml: files.format: ");
     refuses("[[files]]\npath = '/a'\nlog_timezone = 'Mars'", "/c.toml: files.log_timezone: ");
+    refuses("[[files]]\npath = '/a'\nwatch = 'poll'", "/c.toml: files.0.watch: unknown field");
+    refuses(&format!("{LEAST}[tail]\nwatch = 'inotify'"), "/c.toml: tail.watch: unknown variant");
     refuses("[[files]]\nformat = 'csvlog'", "/c.toml: files.0: missing field `path`");
     assert!(Config::load(Path::new("/nowhere/c.toml")).is_err());
 }

@@ -205,7 +205,7 @@ async fn a_receiver_that_comes_late_gets_everything() {
     let mut config = config(dir.path(), &receiver);
     // Nobody listens there.
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    config.ship.address = unused.to_string();
+    config.ship.address = unused.to_string().into();
     log(dir.path(), "a.csv", numbered("a", 0..100));
     let running = Running::start(config);
     tokio::time::sleep(Duration::from_millis(200)).await;

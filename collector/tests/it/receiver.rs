@@ -147,7 +147,7 @@ impl Receiver {
                         return;
                     }
                 }
-                Ok(Some(Event::Heartbeat)) => {}
+                Ok(Some(Event::Heartbeat | Event::Ping(_))) => {}
                 Ok(None) => match socket.read_buf(&mut incoming).await {
                     Ok(0) | Err(_) => return,
                     Ok(_) => {}
