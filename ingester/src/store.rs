@@ -5,12 +5,15 @@
 
 mod backoff;
 mod bisect;
+mod buffers;
 mod class;
 mod config;
 mod copy;
+mod json;
 pub mod logs;
 mod migrate;
 mod open;
+mod pass;
 mod pool;
 mod position;
 mod rejected;

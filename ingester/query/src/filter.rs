@@ -1,14 +1,16 @@
 //! What is asked for, checked.
 
 use chrono::{DateTime, Utc};
-use trunkline_record::Severity;
+use trunkline_record::{Severity, Table};
 
 use crate::Cursor;
 use crate::time;
 
-/// Which rows of `log.postgres` are asked for, newest first. An empty list means any.
+/// Which rows are asked for, newest first. An empty list means any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
+    /// Rows of this table.
+    pub table: Table,
     /// Rows from this moment on.
     pub from: Option<DateTime<Utc>>,
     /// Rows before this moment.
@@ -17,7 +19,8 @@ pub struct Filter {
     pub clusters: Vec<String>,
     /// Rows of these severities.
     pub severities: Vec<Severity>,
-    /// Rows that hold this text in `message`, `detail`, `hint`, `query` or `context`, whatever its case.
+    /// Rows that hold this text, whatever its case: in `message`, `detail`, `hint`, `query` or `context` of a server's record, in
+    /// `message`, `logger` or `location` of Patroni's, in `message` or `component` of another's.
     pub text: Option<String>,
     /// Rows at most.
     pub limit: u32,
@@ -40,11 +43,12 @@ pub struct FilterError {
     pub reason: String,
 }
 
-const PARAMETERS: &str = "from, to, cluster, severity, text, limit, cursor";
+const PARAMETERS: &str = "table, from, to, cluster, severity, text, limit, cursor";
 
 impl Default for Filter {
     fn default() -> Self {
         Self {
+            table: Table::default(),
             from: None,
             to: None,
             clusters: Vec::new(),
@@ -63,13 +67,14 @@ impl Filter {
         now: DateTime<Utc>,
     ) -> Result<Self, FilterError> {
         let mut filter = Self::default();
-        let mut limit = None;
+        let (mut table, mut limit) = (None, None);
         for (parameter, value) in parameters {
             let error = |reason: String| FilterError { parameter: parameter.to_owned(), reason };
             if value.contains('\0') {
                 return Err(error("holds a NUL, and no row does".to_owned()));
             }
             let repeated = match parameter {
+                "table" => table.replace(table_named(value).map_err(error)?).is_some(),
                 "from" => filter.from.replace(moment(value, now).map_err(error)?).is_some(),
                 "to" => filter.to.replace(moment(value, now).map_err(error)?).is_some(),
                 "cluster" => {
@@ -104,6 +109,7 @@ impl Filter {
         }
         // An empty text is in every row, also in those that have none of the columns.
         filter.text = filter.text.filter(|text| !text.is_empty());
+        filter.table = table.unwrap_or_default();
         filter.limit = limit.unwrap_or(DEFAULT_LIMIT);
         Ok(filter)
     }
@@ -113,6 +119,13 @@ fn moment(value: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     time::parse(value, now).ok_or_else(|| {
         "is no moment; give RFC 3339, as 2026-01-31T12:00:00Z, or relative to now, as -15m (s, m, h, d, w)".to_owned()
     })
+}
+
+fn table_named(value: &str) -> Result<Table, String> {
+    Table::ALL
+        .into_iter()
+        .find(|table| table.name() == value)
+        .ok_or_else(|| format!("is no table; there are {}", Table::ALL.map(Table::name).join(", ")))
 }
 
 fn severity(value: &str) -> Result<Severity, String> {
@@ -162,12 +175,20 @@ mod tests {
         refused(&[("clutser", "a")], "clutser");
         refused(&[("from", "yesterday")], "from");
         refused(&[("severity", "BAD")], "severity");
+        refused(&[("table", "stream")], "table");
+        refused(&[("table", "postgres"), ("table", "patroni")], "table");
         refused(&[("limit", "0")], "limit");
         refused(&[("limit", "10001")], "limit");
         refused(&[("cursor", "x")], "cursor");
         refused(&[("text", "a"), ("text", "b")], "text");
         refused(&[("from", "now"), ("to", "-1h")], "to");
         refused(&[("cluster", "a\0")], "cluster");
+    }
+
+    #[test]
+    fn without_a_name_it_is_the_servers_table() {
+        assert_eq!(Filter::parse([], now()).unwrap().table, Table::Postgres);
+        assert_eq!(Filter::parse([("table", "component")], now()).unwrap().table, Table::Component);
     }
 
     #[test]

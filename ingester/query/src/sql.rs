@@ -4,68 +4,7 @@ use chrono::{DateTime, Utc};
 use trunkline_record::StreamId;
 
 use crate::Filter;
-
-/// How a column comes out of the query.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Type {
-    /// `text`
-    Text,
-    /// `text[]`
-    TextArray,
-    /// `integer`
-    Int4,
-    /// `bigint`
-    Int8,
-    /// `timestamptz`
-    Time,
-    /// `uuid`
-    Uuid,
-    /// `jsonb`
-    Json,
-}
-
-/// The columns of the answer, in their order.
-pub const COLUMNS: [(&str, Type); 36] = [
-    ("log_time", Type::Time),
-    ("namespace", Type::Text),
-    ("cluster", Type::Text),
-    ("pod", Type::Text),
-    ("container", Type::Text),
-    ("node", Type::Text),
-    ("role", Type::Text),
-    ("user_name", Type::Text),
-    ("database_name", Type::Text),
-    ("process_id", Type::Int4),
-    ("connection_from", Type::Text),
-    ("session_id", Type::Text),
-    ("session_line_num", Type::Int8),
-    ("command_tag", Type::Text),
-    ("session_start_time", Type::Time),
-    ("virtual_transaction_id", Type::Text),
-    ("transaction_id", Type::Int8),
-    ("error_severity", Type::Text),
-    ("sql_state_code", Type::Text),
-    ("message", Type::Text),
-    ("detail", Type::Text),
-    ("hint", Type::Text),
-    ("internal_query", Type::Text),
-    ("internal_query_pos", Type::Int4),
-    ("context", Type::Text),
-    ("query", Type::Text),
-    ("query_pos", Type::Int4),
-    ("location", Type::Text),
-    ("application_name", Type::Text),
-    ("backend_type", Type::Text),
-    ("leader_pid", Type::Int4),
-    ("query_id", Type::Int8),
-    ("stream", Type::Uuid),
-    ("position", Type::Int8),
-    ("escaped", Type::TextArray),
-    ("extra", Type::Json),
-];
-
-/// Columns that `text` looks into.
-const TEXTS: [&str; 5] = ["message", "detail", "hint", "query", "context"];
+use crate::columns::{columns, texts};
 
 /// A value to bind.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +31,7 @@ pub struct Sql {
 }
 
 impl Sql {
-    /// The rows of one page, newest first, [`COLUMNS`] each, and one row more when there is another page.
+    /// The rows of one page, newest first, [`columns`] of the table each, and one row more when there is another page.
     pub fn page(filter: &Filter) -> Self {
         let mut sql = Self::default();
         let mut conditions = Vec::new();
@@ -122,15 +61,21 @@ impl Sql {
         }
         if let Some(text) = &filter.text {
             let pattern = sql.bind(Param::Text(like(text)));
-            let columns = TEXTS.map(|column| format!("{column} ILIKE {pattern}"));
-            conditions.push(format!("({})", columns.join(" OR ")));
+            let found: Vec<_> = texts(filter.table)
+                .iter()
+                .map(|column| format!("{column} ILIKE {pattern}"))
+                .collect();
+            conditions.push(format!("({})", found.join(" OR ")));
         }
         let limit = sql.bind(Param::Int(i64::from(filter.limit) + 1));
-        let columns = COLUMNS.map(|(name, _)| match name {
-            "error_severity" => "error_severity::text",
-            name => name,
-        });
-        sql.text = format!("SELECT {} FROM log.postgres", columns.join(", "));
+        let selected: Vec<_> = columns(filter.table)
+            .iter()
+            .map(|(name, _)| match *name {
+                "error_severity" => "error_severity::text",
+                name => name,
+            })
+            .collect();
+        sql.text = format!("SELECT {} FROM log.{}", selected.join(", "), filter.table.name());
         if !conditions.is_empty() {
             sql.text.push_str(" WHERE ");
             sql.text.push_str(&conditions.join(" AND "));
@@ -163,14 +108,15 @@ fn like(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use trunkline_record::Severity;
+    use trunkline_record::{Severity, Table};
 
     use super::*;
     use crate::Cursor;
 
-    #[test]
-    fn every_filter_becomes_a_condition() {
-        let filter = Filter {
+    /// A filter that asks for everything that can be asked for.
+    fn all(table: Table) -> Filter {
+        Filter {
+            table,
             from: DateTime::from_timestamp(1, 0),
             to: DateTime::from_timestamp(2, 0),
             clusters: vec!["a".to_owned()],
@@ -182,17 +128,33 @@ mod tests {
                 stream: StreamId([1; 16]),
                 position: 7,
             }),
-        };
-        let sql = Sql::page(&filter);
-        let (_, conditions) = sql.text.split_once(" WHERE ").unwrap();
-        assert_eq!(
-            conditions,
-            "log_time >= $1 AND log_time < $2 AND log_time <= $3 AND (log_time, stream, position) < ($3, $4, $5) \
-             AND cluster = ANY($6) AND error_severity = ANY($7::log.severity[]) AND (message ILIKE $8 OR detail ILIKE $8 \
-             OR hint ILIKE $8 OR query ILIKE $8 OR context ILIKE $8) ORDER BY log_time DESC, stream DESC, position DESC LIMIT $9"
-        );
-        assert_eq!(sql.params[7], Param::Text(r"%50\%\_\\%".to_owned()));
-        assert_eq!(sql.params[8], Param::Int(11));
+        }
+    }
+
+    #[test]
+    fn every_filter_becomes_a_condition() {
+        for (table, text) in [
+            (
+                Table::Postgres,
+                "message ILIKE $8 OR detail ILIKE $8 OR hint ILIKE $8 OR query ILIKE $8 OR context ILIKE $8",
+            ),
+            (Table::Patroni, "message ILIKE $8 OR logger ILIKE $8 OR location ILIKE $8"),
+            (Table::Component, "message ILIKE $8 OR component ILIKE $8"),
+        ] {
+            let sql = Sql::page(&all(table));
+            let (selected, conditions) = sql.text.split_once(" WHERE ").unwrap();
+            assert!(selected.ends_with(&format!(" FROM log.{}", table.name())), "{selected}");
+            assert_eq!(
+                conditions,
+                format!(
+                    "log_time >= $1 AND log_time < $2 AND log_time <= $3 AND (log_time, stream, position) < ($3, $4, $5) \
+                     AND cluster = ANY($6) AND error_severity = ANY($7::log.severity[]) AND ({text}) \
+                     ORDER BY log_time DESC, stream DESC, position DESC LIMIT $9"
+                )
+            );
+            assert_eq!(sql.params[7], Param::Text(r"%50\%\_\\%".to_owned()));
+            assert_eq!(sql.params[8], Param::Int(11));
+        }
     }
 
     #[test]
@@ -201,11 +163,13 @@ mod tests {
     }
 
     proptest! {
-        // Two requests that give the same parameters with other values have the same statement: so no value is in it.
+        // Two requests for a table that give the same parameters with other values have the same statement: so no value is in it.
         #[test]
-        fn no_input_reaches_the_statement(cluster in "\\PC*", text in "\\PC+", limit in 1_u32..=10_000) {
+        fn no_input_reaches_the_statement(
+            table in prop::sample::select(&Table::ALL[..]), cluster in "\\PC*", text in "\\PC+", limit in 1_u32..=10_000,
+        ) {
             let of = |cluster: &str, text: &str, limit: &str| {
-                let parameters = [("cluster", cluster), ("text", text), ("limit", limit)];
+                let parameters = [("table", table.name()), ("cluster", cluster), ("text", text), ("limit", limit)];
                 Sql::page(&Filter::parse(parameters, DateTime::UNIX_EPOCH).unwrap()).text
             };
             prop_assert_eq!(of(&cluster, &text, &limit.to_string()), of("x", "y", "1"));

@@ -1,6 +1,6 @@
-//! `GET /api/v1/logs`: rows of `log.postgres`, newest first, page by page.
+//! `GET /api/v1/logs`: rows of one table, newest first, page by page.
 //!
-//! Parameters: `from`, `to` (RFC 3339, or relative: `-15m`), `cluster` and `severity` (repeatable), `text` (a substring, whatever its
+//! Parameters: `table` (`postgres` unless given, `patroni` or `component`), `from`, `to` (RFC 3339, or relative: `-15m`), `cluster` and `severity` (repeatable), `text` (a substring, whatever its
 //! case), `limit` (rows at most; 100 unless given), `cursor` (`next_cursor` of the page before). The answer is
 //! `{"rows": [{…}], "next_cursor": "…"}`; a column that is NULL is left out, and `next_cursor` is null on the last page. A page may
 //! have fewer rows than `limit` though there are more.

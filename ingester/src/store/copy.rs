@@ -1,81 +1,31 @@
 //! Streams forward chunks into a COPY: decompress, read the records, append rows to a buffer, hand full buffers to the driver.
+//!
+//! A COPY is into one table; records of others are left to theirs, see [`super::pass`].
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Buf;
 use futures_util::{Sink, SinkExt};
 use tokio_postgres::CopyInSink;
 use trunkline_forward::{EntryReader, Inflater};
-use trunkline_record::{RecordSlots, Row};
+use trunkline_record::{RecordSlots, Row, Table};
 
 use super::bisect::Piece;
+use super::buffers::{Buffers, FULL, Filled};
 use super::rejected::Rejected;
 use super::row::{COPY_HEADER, COPY_TRAILER, RowEncoder};
 use crate::chunk::Chunk;
 
-/// Bytes after which a buffer is handed to the driver: large enough that its hand-over and its system call don't count, small
-/// enough for a few to stay in the processor's cache.
-const FULL: usize = 128 << 10;
-/// What a buffer may grow to, for the sake of a long record, and still be kept for reuse.
-const KEEP: usize = 1 << 20;
-/// Buffers kept: one being filled, one waiting, one being written.
-const SPARE: usize = 3;
-
-/// Buffers to be filled again.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
-
-/// A full buffer on its way to the server; returns to its [`Buffers`] when the driver has written it.
-#[derive(Debug)]
-pub(super) struct Filled {
-    bytes: Vec<u8>,
-    read: usize,
-    home: Buffers,
-}
-
-impl Buffers {
-    fn take(&self) -> Vec<u8> {
-        let spare = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        spare.unwrap_or_else(|| Vec::with_capacity(FULL + FULL / 4))
-    }
-
-    fn give(&self, mut bytes: Vec<u8>) {
-        bytes.clear();
-        let mut spare = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < SPARE && bytes.capacity() <= KEEP {
-            spare.push(bytes);
-        }
-    }
-}
-
-impl Drop for Filled {
-    fn drop(&mut self) {
-        self.home.give(std::mem::take(&mut self.bytes));
-    }
-}
-
-impl Buf for Filled {
-    fn remaining(&self) -> usize {
-        self.bytes.len() - self.read
-    }
-
-    fn chunk(&self) -> &[u8] {
-        &self.bytes[self.read..]
-    }
-
-    fn advance(&mut self, count: usize) {
-        assert!(count <= self.remaining(), "advanced beyond the end of a buffer");
-        self.read += count;
-    }
-}
+/// The table whose COPY is a batch's first. With it whatever is no row is dealt with: duplicates, and what goes to `log.rejected`.
+pub(super) const FIRST: Table = Table::Postgres;
 
 /// What was written of one piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Written {
     /// Rows in the COPY.
     pub rows: u64,
-    /// Records skipped because they are stored already.
+    /// The tables that have rows among the rest, by their numbers.
+    pub others: [bool; Table::ALL.len()],
+    /// Records skipped because they are stored already, whichever their table.
     pub duplicates: u64,
     /// The newest `log_time`, in microseconds since 1970.
     pub newest: Option<i64>,
@@ -92,19 +42,26 @@ pub(super) enum CopyError {
 
 /// A running COPY.
 pub(super) struct Copy {
+    table: Table,
     sink: Pin<Box<CopyInSink<Filled>>>,
     buffers: Buffers,
     out: Vec<u8>,
 }
 
 impl Copy {
-    pub(super) fn new(sink: CopyInSink<Filled>, buffers: Buffers) -> Self {
+    /// A COPY into `table` that the server has agreed to.
+    pub(super) fn new(table: Table, sink: CopyInSink<Filled>, buffers: Buffers) -> Self {
         let mut out = buffers.take();
         out.extend_from_slice(COPY_HEADER);
-        Self { sink: Box::pin(sink), buffers, out }
+        Self { table, sink: Box::pin(sink), buffers, out }
     }
 
-    /// Writes the records of `piece` from `skip_below` on; what can't be a row is added to `rejected`.
+    /// Where its rows go.
+    pub(super) fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Writes the table's records of `piece` from `skip_below` on; what can't be a row is added to `rejected`.
     pub(super) async fn write(
         &mut self,
         chunk: &Chunk,
@@ -137,19 +94,23 @@ impl Copy {
                 break;
             }
             if position < skip_below {
-                written.duplicates += 1;
+                written.duplicates += u64::from(self.table == FIRST);
                 continue;
             }
             match (row, &piece.reject) {
-                (Row::Rejected { raw, reason }, _) => rejected.bytes(chunk, position, reason, raw),
-                (Row::Record, Some(reason)) => rejected.record(chunk, &slots, reason),
-                (Row::Record, None) => match encoder.encode(&slots, &mut self.out) {
-                    Ok(()) => {
-                        written.rows += 1;
-                        written.newest = written.newest.max(Some(slots.log_time()));
+                (Row::Record, None) if slots.table() == self.table => {
+                    match encoder.encode(&slots, &mut self.out) {
+                        Ok(()) => {
+                            written.rows += 1;
+                            written.newest = written.newest.max(Some(slots.log_time()));
+                        }
+                        Err(error) => rejected.record(chunk, &slots, &error.to_string()),
                     }
-                    Err(error) => rejected.record(chunk, &slots, &error.to_string()),
-                },
+                }
+                (Row::Record, None) => written.others[slots.table() as usize] = true,
+                _ if self.table != FIRST => {}
+                (Row::Record, Some(reason)) => rejected.record(chunk, &slots, reason),
+                (Row::Rejected { raw, reason }, _) => rejected.bytes(chunk, position, reason, raw),
             }
             if self.out.len() >= FULL {
                 self.hand_over().await.map_err(CopyError::Database)?;
@@ -169,7 +130,7 @@ impl Copy {
 
     async fn hand_over(&mut self) -> Result<(), tokio_postgres::Error> {
         let bytes = std::mem::replace(&mut self.out, self.buffers.take());
-        self.sink.feed(Filled { bytes, read: 0, home: self.buffers.clone() }).await
+        self.sink.feed(self.buffers.filled(bytes)).await
     }
 }
 

@@ -7,8 +7,8 @@ use futures_util::TryStreamExt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use tokio_postgres::types::{ToSql, Type as PgType};
 use tokio_postgres::{NoTls, Row};
-use trunkline_query::{COLUMNS, Cursor, Filter, Param, Sql, Type};
-use trunkline_record::StreamId;
+use trunkline_query::{Cursor, Filter, Param, Sql, Type, columns};
+use trunkline_record::{StreamId, Table};
 use uuid::Uuid;
 
 use super::pool::{Client, describe};
@@ -54,7 +54,7 @@ impl From<tokio_postgres::Error> for QueryError {
 pub async fn page(pool: &Pool, filter: &Filter) -> Result<Page, QueryError> {
     let sql = Sql::page(filter);
     let running = Running::new(pool.get().await?);
-    let result = rows(&running, &sql, filter.limit).await;
+    let result = rows(&running, &sql, filter.table, filter.limit).await;
     // After an error the connection may be anything; with rows left to read, it has to be told to stop.
     if let Ok((page, true)) = result {
         running.finish();
@@ -64,7 +64,12 @@ pub async fn page(pool: &Pool, filter: &Filter) -> Result<Page, QueryError> {
 }
 
 /// The page, and whether all of the answer was read.
-async fn rows(running: &Running, sql: &Sql, limit: u32) -> Result<(Page, bool), QueryError> {
+async fn rows(
+    running: &Running,
+    sql: &Sql,
+    table: Table,
+    limit: u32,
+) -> Result<(Page, bool), QueryError> {
     let stream = running.client().query_typed_raw(&sql.text, sql.params.iter().map(bind)).await?;
     let mut stream = pin!(stream);
     let mut page = Page::default();
@@ -81,7 +86,7 @@ async fn rows(running: &Running, sql: &Sql, limit: u32) -> Result<(Page, bool), 
             page.rows.push(b',');
         }
         // Writing to a vector doesn't fail, and every key is a string.
-        let _ = serde_json::to_writer(&mut page.rows, &JsonRow(&row));
+        let _ = serde_json::to_writer(&mut page.rows, &JsonRow { row: &row, table });
         last = Some(cursor(&row)?);
         count += 1;
     }
@@ -107,13 +112,16 @@ fn bind(param: &Param) -> (Box<dyn ToSql + Sync + Send>, PgType) {
 }
 
 /// A row as an object of its columns that aren't NULL.
-struct JsonRow<'a>(&'a Row);
+struct JsonRow<'a> {
+    row: &'a Row,
+    table: Table,
+}
 
 impl Serialize for JsonRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let row = self.0;
+        let row = self.row;
         let mut map = serializer.serialize_map(None)?;
-        for (at, (name, kind)) in COLUMNS.into_iter().enumerate() {
+        for (at, &(name, kind)) in columns(self.table).iter().enumerate() {
             macro_rules! entry {
                 ($type:ty, $map:expr) => {
                     if let Some(value) =

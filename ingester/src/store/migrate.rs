@@ -34,6 +34,7 @@ macro_rules! migrations {
 /// All migrations, ascending.
 pub const MIGRATIONS: &[Migration] = migrations! {
     1 "postgres" "0001_postgres.sql";
+    2 "patroni_component" "0002_patroni_component.sql";
 };
 
 /// Why the schema could not be brought up to date.

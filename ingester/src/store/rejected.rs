@@ -1,9 +1,10 @@
 //! What ends in `log.rejected`, collected for one statement.
 
 use tokio_postgres::types::ToSql;
-use trunkline_record::{Column, RecordSlots, Slot, escape};
+use trunkline_record::{RecordSlots, escape};
 use uuid::Uuid;
 
+use super::json;
 use crate::chunk::Chunk;
 
 /// Stores everything collected, one array a column.
@@ -35,7 +36,7 @@ impl Rejected {
             chunk,
             slots.position(),
             escape::to_text(reason.as_bytes()).into_owned(),
-            json(slots),
+            json::record(slots),
         );
     }
 
@@ -78,22 +79,4 @@ impl Rejected {
             &self.raws,
         ]
     }
-}
-
-fn json(slots: &RecordSlots<'_>) -> Vec<u8> {
-    let mut record = serde_json::Map::new();
-    for column in Column::ALL {
-        let value = match slots.get(column) {
-            Slot::Null => continue,
-            Slot::Text(text) => escape::to_text(text).into_owned().into(),
-            Slot::Int(value) => value.into(),
-            Slot::Severity(severity) => severity.as_str().into(),
-            Slot::Time(micros) => match chrono::DateTime::from_timestamp_micros(micros) {
-                Some(time) => time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into(),
-                None => micros.into(),
-            },
-        };
-        record.insert(column.name().to_owned(), value);
-    }
-    serde_json::Value::Object(record).to_string().into_bytes()
 }

@@ -5,26 +5,27 @@
 //! 1. `BEGIN`; make the rows of new streams; lock the streams' rows, ascending, and read their positions; begin the COPY.
 //! 2. the COPY's data and end; rejected records; the new positions; `COMMIT`.
 //!
-//! Between the two it is decided, forward chunk by forward chunk in the order of arrival, what is stored, skipped and refused. The
+//! Records of other tables than `log.postgres` make it one more for each such table, between the two: see [`super::pass`].
+//!
+//! Behind the first it is decided, forward chunk by forward chunk in the order of arrival, what is stored, skipped and refused. The
 //! statements of a round trip are sent without waiting for one another. When one fails, those behind it fail too, since the
 //! transaction is aborted, and `COMMIT` of an aborted transaction is a rollback: so every result is looked at, the first error
 //! counts, and the connection is thrown away with whatever state it is in.
 
 use std::collections::{BTreeMap, HashSet};
-use std::pin::Pin;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyInSink, Row, Statement};
 use trunkline_forward::{Inflater, Limits};
-use trunkline_record::StreamId;
+use trunkline_record::{StreamId, Table};
 use uuid::Uuid;
 
 use super::bisect::Piece;
-use super::copy::{Buffers, Copy, CopyError, Filled, Written};
+use super::buffers::{Buffers, Filled};
+use super::pass::{self, Copied, CopyStatements, Part};
 use super::pool::{Client, Pool, PoolError};
 use super::position::{Positions, Verdict};
-use super::rejected::{self, Rejected};
-use super::row::COPY;
+use super::rejected;
 use super::streams::{LOCK_STREAMS, MOVE_STREAMS, Move, Moves, NEW_STREAMS, NewStreams, uuid};
 use crate::chunk::{Chunk, Refusal};
 
@@ -39,8 +40,8 @@ const KNOWN_STREAMS: usize = 65_536;
 pub(super) struct Stored {
     /// Pieces that are not stored, by their place among the pieces. All others are committed.
     pub refused: Vec<(usize, Refusal)>,
-    /// Rows.
-    pub rows: u64,
+    /// Rows of each table, by its number.
+    pub rows: [u64; Table::ALL.len()],
     /// Rejected records.
     pub rejected: u64,
     /// The first of them, for the log.
@@ -93,7 +94,7 @@ struct Statements {
     new_streams: Statement,
     lock_streams: Statement,
     move_streams: Statement,
-    copy: Statement,
+    copies: CopyStatements,
     reject: Statement,
 }
 
@@ -188,7 +189,7 @@ impl Transactions {
             client.batch_execute(BEGIN),
             make_streams,
             client.query(&statements.lock_streams, &lock_parameters),
-            client.copy_in(&statements.copy),
+            client.copy_in(statements.copies.first()),
         );
         begun?;
         let (made, locked, sink) = (made?, locked?, sink?);
@@ -213,23 +214,23 @@ impl Transactions {
         sink: CopyInSink<Filled>,
     ) -> Result<Stored, Failure> {
         let Decision { verdicts, moves, mut stored } = decision;
-        let mut rejected = Rejected::default();
-        let mut copy = Copy::new(sink, self.buffers.clone());
-        for ((chunk, piece), verdict) in claims.iter().zip(verdicts) {
-            let Verdict::Store { skip_below, .. } = verdict else { continue };
-            let written =
-                copy.write(chunk, piece, skip_below, &mut self.inflater, &mut rejected).await;
-            let Written { rows, duplicates, newest } = written.map_err(|error| match error {
-                CopyError::Database(error) => Failure::Database(error),
-                CopyError::Unreadable(reason) => Failure::Unreadable { chunk: piece.chunk, reason },
-            })?;
-            stored.rows += rows;
-            stored.duplicates += duplicates;
-            stored.newest = stored.newest.max(newest);
-        }
+        let parts: Vec<Part<'_>> = claims
+            .iter()
+            .zip(verdicts)
+            .filter_map(|(&(chunk, piece), verdict)| match verdict {
+                Verdict::Store { skip_below, .. } => Some(Part { chunk, piece, skip_below }),
+                _ => None,
+            })
+            .collect();
+        let (copied, mut sink) =
+            pass::copy(client, &statements.copies, &parts, sink, &self.buffers, &mut self.inflater)
+                .await?;
+        let Copied { rows, duplicates, newest, rejected } = copied;
+        stored.rows = rows;
+        stored.duplicates += duplicates;
+        stored.newest = newest;
         stored.rejected = rejected.len() as u64;
         stored.first_rejected = rejected.first();
-        let mut sink = copy.end().await?;
         let moves = Moves::new(&moves, claims);
         let reject = async {
             if rejected.len() == 0 {
@@ -246,7 +247,7 @@ impl Transactions {
         // Polled in this order, and so sent in this order.
         let (copied, rejected, moved, committed) = tokio::join!(
             biased;
-            finish_copy(&mut sink),
+            sink.as_mut().finish(),
             reject,
             move_streams,
             client.batch_execute("COMMIT"),
@@ -259,18 +260,12 @@ impl Transactions {
     }
 }
 
-async fn finish_copy(
-    sink: &mut Pin<Box<CopyInSink<Filled>>>,
-) -> Result<u64, tokio_postgres::Error> {
-    sink.as_mut().finish().await
-}
-
 async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
     Ok(Statements {
         new_streams: client.prepare_cached(NEW_STREAMS).await?,
         lock_streams: client.prepare_cached(LOCK_STREAMS).await?,
         move_streams: client.prepare_cached(MOVE_STREAMS).await?,
-        copy: client.prepare_cached(COPY).await?,
+        copies: CopyStatements::prepare(client).await?,
         reject: client.prepare_cached(rejected::INSERT).await?,
     })
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::Receiver;
 use trunkline_forward::Limits;
+use trunkline_record::Table;
 
 use super::backoff::Backoff;
 use super::bisect::{Piece, halve};
@@ -199,8 +200,11 @@ impl Writer {
     fn answer(&self, chunks: &mut [Option<Chunk>], pieces: &[Piece], stored: Stored) {
         let metrics = &self.metrics;
         metrics.batches.inc();
-        metrics.batch_rows.observe(stored.rows as f64);
-        metrics.rows.inc_by(stored.rows);
+        let rows: u64 = stored.rows.iter().sum();
+        metrics.batch_rows.observe(rows as f64);
+        for (table, rows) in Table::ALL.into_iter().zip(stored.rows) {
+            metrics.stored(table, rows);
+        }
         metrics.rejected.inc_by(stored.rejected);
         metrics.duplicates.inc_by(stored.duplicates);
         metrics.gaps.inc_by(stored.gaps.len() as u64);
@@ -216,7 +220,7 @@ impl Writer {
         }
         tracing::debug!(
             writer = self.name,
-            rows = stored.rows,
+            rows,
             rejected = stored.rejected,
             duplicates = stored.duplicates,
             pieces = pieces.len(),

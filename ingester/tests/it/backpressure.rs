@@ -36,7 +36,7 @@ async fn memory_stays_bounded_while_the_database_is_stuck() {
         assert!(service.metric("memory_bytes").await <= 256.0 * 1024.0);
     }
     assert!(service.metric("unacked_chunks").await > 0.0);
-    assert_eq!(service.metric("rows_total").await, 0.0);
+    assert_eq!(service.metric("rows_total{table=\"postgres\"}").await, 0.0);
     lock.rollback().await.unwrap();
     for delivery in deliveries {
         delivery.await.unwrap();

@@ -12,4 +12,5 @@ mod migrations;
 mod queries;
 mod sender;
 mod service;
+mod tables;
 mod trouble;

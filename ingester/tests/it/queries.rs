@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::sender::{chunks, record};
+use serde_json::Value;
+use trunkline_record::{Column, Severity, Table};
+
+use crate::sender::{chunk_of, chunks, record, record_of};
 use crate::service::{eventually, number, start};
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
@@ -61,5 +64,65 @@ async fn a_page_of_huge_rows_ends_early_and_the_next_goes_on() {
         }
     }
     assert_eq!((rows, pages), (12, 2));
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_table_is_asked_for_by_its_name() {
+    let (service, _client, _database) = start(|_| {}).await;
+    let mut patroni = record_of(Table::Patroni, 1, b"no action");
+    patroni.error_severity = Some(Severity::Info);
+    patroni.process_id = Some(7);
+    for (column, text) in [(Column::Logger, "patroni.ha"), (Column::Thread, "MainThread")] {
+        patroni.set_text(column, Some(text.as_bytes()));
+    }
+    patroni.set_text(Column::Location, Some(b"ha.py"));
+    patroni.extra = Some(br#"{"a": [1]}"#);
+    let mut component = record_of(Table::Component, 2, b"stats \xff");
+    component.set_text(Column::Component, Some(b"pgbouncer"));
+    let other = record_of(Table::Component, 3, b"stats too");
+    let mut sender = service.sender(1).await;
+    sender
+        .send(
+            &chunk_of(0, &[patroni, component, other, record_of(Table::Postgres, 4, b"server's")]),
+            0,
+        )
+        .await;
+    assert!(sender.ack().await.is_some());
+    let ask = async |query: &str| -> Vec<Value> {
+        let url = service.url(&format!("/api/v1/logs?from=2026-11-01T00:00:00Z&{query}"));
+        let mut page: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        serde_json::from_value(page["rows"].take()).unwrap()
+    };
+    let place = ("orders", "orders-0", "01010101-0101-0101-0101-010101010101");
+    let patroni = serde_json::json!({
+        "log_time": "2026-11-22T00:00:01Z", "cluster": place.0, "pod": place.1, "stream": place.2, "position": 0,
+        "error_severity": "INFO", "logger": "patroni.ha", "thread": "MainThread", "process_id": 7,
+        "message": "no action", "location": "ha.py", "extra": {"a": [1]},
+    });
+    let component = serde_json::json!({
+        "log_time": "2026-11-22T00:00:02Z", "cluster": place.0, "pod": place.1, "stream": place.2, "position": 100,
+        "component": "pgbouncer", "message": "stats \\xff", "escaped": ["message"],
+    });
+    assert_eq!(ask("table=patroni").await, std::slice::from_ref(&patroni));
+    assert_eq!(ask("table=patroni&cluster=orders&severity=INFO&text=PATRONI.h").await, [patroni]);
+    assert_eq!(ask("table=patroni&severity=ERROR").await, [] as [Value; 0]);
+    assert_eq!(ask("table=component&text=bouncer").await, [component]);
+    let messages = |rows: &[Value]| -> Vec<String> {
+        rows.iter().map(|row| row["message"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(messages(&ask("table=component").await), ["stats too", "stats \\xff"]);
+    assert_eq!(messages(&ask("table=postgres").await), ["server's"]);
+    assert_eq!(messages(&ask("limit=10").await), ["server's"]);
+    // A page's cursor leads to the next, in each table alike.
+    let url = service.url("/api/v1/logs?table=component&limit=1");
+    let page: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let next =
+        ask(&format!("table=component&cursor={}", page["next_cursor"].as_str().unwrap())).await;
+    assert_eq!(messages(&next), ["stats \\xff"]);
+    let answer = reqwest::get(service.url("/api/v1/logs?table=stream")).await.unwrap();
+    assert_eq!(answer.status(), 400);
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!(problem["parameter"], "table", "{problem}");
     service.stopped().await;
 }

@@ -7,8 +7,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{
-    ChunkBuilder, ChunkLimits, End, Format, LogSettings, Parser, SealedChunk, Source, StreamId,
-    chunk_id, message,
+    ChunkBuilder, ChunkLimits, Column, End, Format, LogRecord, LogSettings, Parser, SealedChunk,
+    Severity, Sink, Source, StreamId, Table, Timestamp, chunk_id, message,
 };
 
 use crate::service::PATIENCE;
@@ -32,6 +32,30 @@ pub fn chunks(log: &[u8], bytes: usize) -> Vec<SealedChunk> {
         chunks.push(builder.finish(at as u64).unwrap());
     }
     chunks
+}
+
+/// Bytes of its stream that a record of [`chunk_of`] takes.
+pub const RECORD: u64 = 100;
+
+/// These records as one forward chunk, the first at position `from`, each [`RECORD`] bytes behind the other.
+pub fn chunk_of(from: u64, records: &[LogRecord<'_>]) -> SealedChunk {
+    let mut builder = ChunkBuilder::new(ChunkLimits::default());
+    builder.begin(from);
+    let mut position = from;
+    for record in records {
+        let _ = builder.record(position, RECORD as usize, record);
+        position += RECORD;
+    }
+    builder.finish(position).unwrap()
+}
+
+/// A record of any table with this message, written a number of seconds after 2026-11-22 00:00.
+pub fn record_of(table: Table, second: usize, message: &[u8]) -> LogRecord<'_> {
+    let unix_micros = (1_795_305_600 + second as i64) * 1_000_000;
+    let severity = (table == Table::Postgres).then_some(Severity::Log);
+    let mut record = LogRecord::new(table, Timestamp { unix_micros, digits: 3 }, severity);
+    record.set_text(Column::Message, Some(message));
+    record
 }
 
 impl Sender {

@@ -56,7 +56,7 @@ impl Service {
         reqwest::get(self.url(path)).await.unwrap().status().as_u16()
     }
 
-    /// The value of one metric without labels.
+    /// The value of one metric, by its name with its labels.
     pub async fn metric(&self, name: &str) -> f64 {
         let text = reqwest::get(self.url("/metrics")).await.unwrap().text().await.unwrap();
         let line =

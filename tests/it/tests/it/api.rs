@@ -159,7 +159,7 @@ async fn metrics_of_both_services_count_what_was_done() {
     pipeline.stored(log.len() as u64).await.unwrap();
     let ingester = reqwest::get(pipeline.url("/metrics")).await.unwrap().text().await.unwrap();
     for line in [
-        "trunkline_ingester_rows_total 2",
+        "trunkline_ingester_rows_total{table=\"postgres\"} 2",
         "trunkline_ingester_rejected_total 1",
         "trunkline_ingester_batches_total 1",
     ] {

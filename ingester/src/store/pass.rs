@@ -1,0 +1,124 @@
+//! Goes over a batch once for each table that it has records of, and COPYs them there.
+//!
+//! A forward chunk may hold records of all tables interleaved, and a connection runs one COPY at a time. So the first pass, whose
+//! COPY begins in the first round trip, takes what is `log.postgres`' and notes which other tables it saw; each of these costs one
+//! round trip more, and another look at the forward chunks that have records of it. Nothing is held in between, however large the
+//! batch is, and a batch of servers' records alone, the usual one, costs what it would cost if there were no other table.
+//!
+//! The order of the tables is always the same: a transaction that makes a hypertable chunk locks its table for others that make one,
+//! and two that went in different orders could wait for each other.
+
+use std::pin::Pin;
+
+use tokio_postgres::{CopyInSink, Statement};
+use trunkline_forward::Inflater;
+use trunkline_record::Table;
+
+use super::bisect::Piece;
+use super::buffers::{Buffers, Filled};
+use super::copy::{Copy, CopyError, FIRST, Written};
+use super::pool::Client;
+use super::rejected::Rejected;
+use super::row::copy_statement;
+use super::transaction::Failure;
+use crate::chunk::Chunk;
+
+/// A piece that is to be stored.
+pub(super) struct Part<'a> {
+    pub chunk: &'a Chunk,
+    pub piece: &'a Piece,
+    /// Records below this position are stored already.
+    pub skip_below: u64,
+}
+
+/// What was copied.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    /// Rows of each table, by its number.
+    pub rows: [u64; Table::ALL.len()],
+    /// Records that were skipped.
+    pub duplicates: u64,
+    /// The newest `log_time`, in microseconds since 1970.
+    pub newest: Option<i64>,
+    /// What has to go to `log.rejected`.
+    pub rejected: Rejected,
+}
+
+/// The COPY of each table.
+pub(super) struct CopyStatements([Statement; Table::ALL.len()]);
+
+impl CopyStatements {
+    pub(super) async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        let [postgres, patroni, component] = Table::ALL.map(copy_statement);
+        Ok(Self([
+            client.prepare_cached(&postgres).await?,
+            client.prepare_cached(&patroni).await?,
+            client.prepare_cached(&component).await?,
+        ]))
+    }
+
+    /// The one that a transaction begins with.
+    pub(super) fn first(&self) -> &Statement {
+        self.of(FIRST)
+    }
+
+    fn of(&self, table: Table) -> &Statement {
+        &self.0[table as usize]
+    }
+}
+
+/// Copies all `parts`, over the COPY that `first` is, and further ones as they are needed. The last is answered with its data at an end
+/// but not finished: that is to wait beside what follows on the connection.
+pub(super) async fn copy(
+    client: &Client,
+    statements: &CopyStatements,
+    parts: &[Part<'_>],
+    first: CopyInSink<Filled>,
+    buffers: &Buffers,
+    inflater: &mut Inflater,
+) -> Result<(Copied, Pin<Box<CopyInSink<Filled>>>), Failure> {
+    let mut copied = Copied::default();
+    let mut others = vec![[false; Table::ALL.len()]; parts.len()];
+    let mut copy = Copy::new(FIRST, first, buffers.clone());
+    for (part, others) in parts.iter().zip(&mut others) {
+        *others = write(&mut copy, part, &mut copied, inflater).await?.others;
+    }
+    let mut sink = copy.end().await?;
+    for table in Table::ALL.into_iter().filter(|table| *table != FIRST) {
+        let has_rows = |others: &[bool; Table::ALL.len()]| others[table as usize];
+        if !others.iter().any(has_rows) {
+            continue;
+        }
+        // Polled in this order, and so sent in this order.
+        let (finished, next) = tokio::join!(
+            biased;
+            sink.as_mut().finish(),
+            client.copy_in(statements.of(table)),
+        );
+        finished?;
+        let mut copy = Copy::new(table, next?, buffers.clone());
+        for (part, _) in parts.iter().zip(&others).filter(|(_, others)| has_rows(others)) {
+            write(&mut copy, part, &mut copied, inflater).await?;
+        }
+        sink = copy.end().await?;
+    }
+    Ok((copied, sink))
+}
+
+async fn write(
+    copy: &mut Copy,
+    part: &Part<'_>,
+    copied: &mut Copied,
+    inflater: &mut Inflater,
+) -> Result<Written, Failure> {
+    let Part { chunk, piece, skip_below } = *part;
+    let written = copy.write(chunk, piece, skip_below, inflater, &mut copied.rejected).await;
+    let written = written.map_err(|error| match error {
+        CopyError::Database(error) => Failure::Database(error),
+        CopyError::Unreadable(reason) => Failure::Unreadable { chunk: piece.chunk, reason },
+    })?;
+    copied.rows[copy.table() as usize] += written.rows;
+    copied.duplicates += written.duplicates;
+    copied.newest = copied.newest.max(written.newest);
+    Ok(written)
+}
