@@ -209,7 +209,36 @@ mod tests {
     }
 
     #[test]
-    fn the_translations_are_sorted() {
-        assert!(WORDS.is_sorted_by_key(|(word, _)| *word));
+    fn words_that_only_some_releases_have_are_read() {
+        for (word, severity) in [
+            ("ÖLÜMCÜL", Severity::Fatal),       // tr, 11.0
+            ("ADVERTÊNCIA", Severity::Warning), // pt_BR, 16.3 and 16.4
+        ] {
+            check(word.as_bytes(), "00000", Some(Reading::Known(severity)));
+        }
+    }
+
+    /// As servers write them whose database's encoding lacks the letters.
+    #[test]
+    fn transliterated_severities_are_read() {
+        for (word, severity) in [
+            (&b"OSHIBKA"[..], Severity::Error),
+            (b"PREDUPREZHDENIE", Severity::Warning),
+            (b"?L?MC?L (FATAL)", Severity::Fatal),
+        ] {
+            check(word, "00000", Some(Reading::Known(severity)));
+        }
+    }
+
+    #[test]
+    fn the_translations_are_sorted_and_none_is_there_twice() {
+        assert!(WORDS.is_sorted_by(|one, next| one.0 < next.0));
+    }
+
+    #[test]
+    fn no_translation_is_an_english_severity() {
+        for (word, _) in WORDS {
+            assert_eq!(Severity::from_bytes(word), None, "{}", word.escape_ascii());
+        }
     }
 }

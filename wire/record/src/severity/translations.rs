@@ -1,7 +1,13 @@
-//! The severities in the languages of PostgreSQL's own translations, in UTF-8 and in the encodings that a database of that language may
-//! have: a server writes its log in the encoding of the database. Sorted by bytes.
+//! The severities in the languages of PostgreSQL's own translations, in UTF-8 and in the other encodings that are in use with the
+//! language: a backend writes its log in the encoding of its database, other processes in that of the server's locale. Sorted by bytes.
 //!
-//! Source: the message catalogues of PostgreSQL 15 and 17. Languages that aren't here leave the severities in English.
+//! "Transliterated" is what glibc makes of a word whose letters the database's encoding lacks, as a server with Russian messages does in
+//! a database in `LATIN1` or in `SQL_ASCII`: `OSHIBKA`. Of what becomes question marks only, nothing can be read.
+//!
+//! Source: the server's message catalogues (`src/backend/po`) of PostgreSQL 11 to 18, in all minor releases that could be had, since words
+//! change in these too; "of 11" is a word that only some releases of 11 have. To renew it, take each severity's `msgstr` from every
+//! catalogue where it differs from English, and convert it with `iconv`, with and without `//TRANSLIT`. Languages that aren't here leave
+//! the severities in English.
 
 use crate::Severity;
 
@@ -17,15 +23,27 @@ pub(super) enum Meaning {
 use Meaning::{NoticeOrWarning, One};
 use Severity::{Debug, Error, Fatal, Info, Log, Notice, Panic, Warning};
 
-pub(super) const WORDS: [(&[u8], Meaning); 162] = [
+pub(super) const WORDS: [(&[u8], Meaning); 207] = [
+    (b"?L?MC?L", One(Fatal)), // tr of 11: ÖLÜMCÜL, transliterated
+    (b"?L?MC?L (FATAL)", One(Fatal)), // tr: ÖLÜMCÜL (FATAL), transliterated
+    (b"ADVERT?NCIA", One(Warning)), // pt_BR of 16: ADVERTÊNCIA, transliterated
+    (b"ADVERTENCIA", One(Warning)), // pt_BR of 16: ADVERTÊNCIA, transliterated
+    (b"ADVERT\xc3\x8aNCIA", One(Warning)), // pt_BR of 16: ADVERTÊNCIA
+    (b"ADVERT\xcaNCIA", One(Warning)), // pt_BR of 16: ADVERTÊNCIA, another encoding
     (b"ATTENTION", One(Warning)), // fr: ATTENTION
     (b"ATTENZIONE", One(Warning)), // it: ATTENZIONE
     (b"AVISO", One(Warning)), // pt_BR: AVISO
+    (b"B??D", One(Error)), // pl: BŁĄD, transliterated
+    (b"B?LG?", One(Info)), // tr: BİLGİ, transliterated
+    (b"BILGI", One(Info)), // tr: BİLGİ, transliterated
+    (b"BLAD", One(Error)), // pl: BŁĄD, transliterated
     (b"B\xa3\xa1D", One(Error)), // pl: BŁĄD, another encoding
     (b"B\xa3\xa5D", One(Error)), // pl: BŁĄD, another encoding
     (b"B\xc4\xb0LG\xc4\xb0", One(Info)), // tr: BİLGİ
     (b"B\xc5\x81\xc4\x84D", One(Error)), // pl: BŁĄD
     (b"B\xddLG\xdd", One(Info)), // tr: BİLGİ, another encoding
+    (b"DEPURA??O", One(Debug)), // pt_BR: DEPURAÇÃO, transliterated
+    (b"DEPURACAO", One(Debug)), // pt_BR: DEPURAÇÃO, transliterated
     (b"DEPURA\xc3\x87\xc3\x83O", One(Debug)), // pt_BR: DEPURAÇÃO
     (b"DEPURA\xc7\xc3O", One(Debug)), // pt_BR: DEPURAÇÃO, another encoding
     (b"DZIENNIK", One(Log)), // pl: DZIENNIK
@@ -34,40 +52,69 @@ pub(super) const WORDS: [(&[u8], Meaning); 162] = [
     (b"ERRORE", One(Error)), // it: ERRORE
     (b"FATALE", One(Fatal)), // it: FATALE
     (b"FATALT", One(Fatal)), // sv: FATALT
+    (b"FATAL`NO", One(Fatal)), // uk: ФАТАЛЬНО, transliterated
     (b"FEHLER", One(Error)), // de: FEHLER
     (b"FEL", One(Error)), // sv: FEL
     (b"HATA", One(Error)), // tr: HATA
     (b"HINWEIS", One(Notice)), // de: HINWEIS
     (b"INFORMACJA", One(Info)), // pl: INFORMACJA
+    (b"INFORMACZIYA", One(Info)), // uk: ІНФОРМАЦІЯ, transliterated; ru: ИНФОРМАЦИЯ, transliterated
+    (b"I\x8d\x94\x8e\x90\x8c\x80\x96I\x9f", One(Info)), // uk: ІНФОРМАЦІЯ, transliterated
+    (b"I\xee\xe6\xef\xf2\xed\xe1\xe3I\xf1", One(Info)), // uk: ІНФОРМАЦІЯ, transliterated
     (b"KATASTROFALNY", One(Fatal)), // pl: KATASTROFALNY
+    (b"KR?T?K", One(Panic)), // tr: KRİTİK, transliterated
+    (b"KRITIK", One(Panic)), // tr: KRİTİK, transliterated
     (b"KR\xc4\xb0T\xc4\xb0K", One(Panic)), // tr: KRİTİK
     (b"KR\xddT\xddK", One(Panic)), // tr: KRİTİK, another encoding
     (b"LOGG", One(Log)), // sv: LOGG
+    (b"NALAGODZHENNYA", One(Debug)), // uk: НАЛАГОДЖЕННЯ, transliterated
     (b"NOT", One(Notice)), // tr: NOT
     (b"NOTA", One(Notice)), // pt_BR: NOTA
     (b"NOTIFICA", One(Notice)), // it: NOTIFICA
     (b"NOTIS", One(Notice)), // sv: NOTIS
+    (b"OLUMCUL", One(Fatal)), // tr of 11: ÖLÜMCÜL, transliterated
+    (b"OLUMCUL (FATAL)", One(Fatal)), // tr: ÖLÜMCÜL (FATAL), transliterated
+    (b"OSHIBKA", One(Error)), // ru: ОШИБКА, transliterated
+    (b"OSTRZE?ENIE", One(Warning)), // pl: OSTRZEŻENIE, transliterated
+    (b"OSTRZEZENIE", One(Warning)), // pl: OSTRZEŻENIE, transliterated
     (b"OSTRZE\xafENIE", One(Warning)), // pl: OSTRZEŻENIE, another encoding
     (b"OSTRZE\xc5\xbbENIE", One(Warning)), // pl: OSTRZEŻENIE
+    (b"OTLADKA", One(Debug)), // ru: ОТЛАДКА, transliterated
+    (b"P?NICO", One(Panic)), // pt_BR: PÂNICO, transliterated
     (b"PANICO", One(Panic)), // it: PANICO
     (b"PANIK", One(Panic)), // de, id, sv: PANIK
     (b"PANIKA", One(Panic)), // pl: PANIKA
     (b"PERINGATAN", One(Warning)), // id: PERINGATAN
+    (b"POMILKA", One(Error)), // uk: ПОМИЛКА, transliterated
+    (b"POPEREDZHENNYA", One(Warning)), // uk: ПОПЕРЕДЖЕННЯ, transliterated
+    (b"POVIDOMLENNYA", One(Notice)), // uk: ПОВІДОМЛЕННЯ, transliterated
+    (b"PREDUPREZHDENIE", One(Warning)), // ru: ПРЕДУПРЕЖДЕНИЕ, transliterated
     (b"P\xc2NICO", One(Panic)), // pt_BR: PÂNICO, another encoding
     (b"P\xc3\x82NICO", One(Panic)), // pt_BR: PÂNICO
+    (b"SOOBSHHENIE", One(Log)), // ru: СООБЩЕНИЕ, transliterated
     (b"UWAGA", One(Notice)), // pl: UWAGA
     (b"UYARI", One(Warning)), // tr: UYARI
     (b"VARNING", One(Warning)), // sv: VARNING
+    (b"VAZHNO", One(Fatal)), // ru: ВАЖНО, transliterated
     (b"WARNUNG", One(Warning)), // de: WARNUNG
+    (b"ZAMECHANIE", One(Notice)), // ru: ЗАМЕЧАНИЕ, transliterated
+    (b"ZAPISUVANNYA", One(Log)), // uk: ЗАПИСУВАННЯ, transliterated
     (b"\x82\x80\x86\x8d\x8e", One(Fatal)), // ru: ВАЖНО, another encoding
     (b"\x87\x80\x8c\x85\x97\x80\x8d\x88\x85", One(Notice)), // ru: ЗАМЕЧАНИЕ, another encoding
+    (b"\x87\x80\x8f\x88\x91\x93\x82\x80\x8d\x8d\x9f", One(Log)), // uk: ЗАПИСУВАННЯ, another encoding
     (b"\x88\x8d\x94\x8e\x90\x8c\x80\x96\x88\x9f", One(Info)), // ru: ИНФОРМАЦИЯ, another encoding
     (b"\x89w\x89\xa1", One(Warning)), // ko: 경고, another encoding
+    (b"\x8d\x80\x8b\x80\x83\x8e\x84\x86\x85\x8d\x8d\x9f", One(Debug)), // uk: НАЛАГОДЖЕННЯ, another encoding
     (b"\x8e\x92\x8b\x80\x84\x8a\x80", One(Debug)), // ru: ОТЛАДКА, another encoding
     (b"\x8e\x98\x88\x81\x8a\x80", One(Error)), // ru: ОШИБКА, another encoding
+    (b"\x8f\x80\x8dI\x8a\x80", One(Panic)), // uk: ПАНІКА, transliterated
     (b"\x8f\x80\x8d\x88\x8a\x80", One(Panic)), // ru: ПАНИКА, another encoding
+    (b"\x8f\x8e\x82I\x84\x8e\x8c\x8b\x85\x8d\x8d\x9f", One(Notice)), // uk: ПОВІДОМЛЕННЯ, transliterated
+    (b"\x8f\x8e\x8c\x88\x8b\x8a\x80", One(Error)), // uk: ПОМИЛКА, another encoding
+    (b"\x8f\x8e\x8f\x85\x90\x85\x84\x86\x85\x8d\x8d\x9f", One(Warning)), // uk: ПОПЕРЕДЖЕННЯ, another encoding
     (b"\x8f\x90\x85\x84\x93\x8f\x90\x85\x86\x84\x85\x8d\x88\x85", One(Warning)), // ru: ПРЕДУПРЕЖДЕНИЕ, another encoding
     (b"\x91\x8e\x8e\x81\x99\x85\x8d\x88\x85", One(Log)), // ru: СООБЩЕНИЕ, another encoding
+    (b"\x94\x80\x92\x80\x8b\x9c\x8d\x8e", One(Fatal)), // uk: ФАТАЛЬНО, another encoding
     (b"\x97\xa1\xa4\xe1\x8ba", One(Debug)), // ko: 디버그, another encoding
     (b"\x9d\xa1\x8ba", One(Log)), // ko: 로그, another encoding
     (b"\xa6\xbd\xc4\xbe\xc0\xbc\xb0\xc6\xa6\xcf", One(Info)), // uk: ІНФОРМАЦІЯ, another encoding
@@ -103,6 +150,7 @@ pub(super) const WORDS: [(&[u8], Meaning); 162] = [
     (b"\xc1\xa4\xba\xb8", One(Info)), // ko: 정보, another encoding
     (b"\xc1\xbe\xbe\xb1\xc9\xb5\xbd\xb8\xb5", One(Log)), // ru: СООБЩЕНИЕ, another encoding
     (b"\xc2\xc0\xc6\xcd\xce", One(Fatal)), // ru: ВАЖНО, another encoding
+    (b"\xc3\x96L\xc3\x9cMC\xc3\x9cL", One(Fatal)), // tr of 11: ÖLÜMCÜL
     (b"\xc3\x96L\xc3\x9cMC\xc3\x9cL (FATAL)", One(Fatal)), // tr: ÖLÜMCÜL (FATAL)
     (b"\xc3\xa1\xa1w\xb8\xe2\xb5\xa1\x9fA", One(Fatal)), // ko: 치명적오류, another encoding
     (b"\xc4\xa1\xb8\xed\xc0\xfb\xbf\xc0\xb7\xf9", One(Fatal)), // ko: 치명적오류, another encoding
@@ -139,6 +187,7 @@ pub(super) const WORDS: [(&[u8], Meaning); 162] = [
     (b"\xd0\xc5\xcf\xa2", One(Info)), // zh_CN: 信息, another encoding
     (b"\xd1\xce\xce\xc1\xd9\xc5\xcd\xc8\xc5", One(Log)), // ru: СООБЩЕНИЕ, another encoding
     (b"\xd4\xc0\xd2\xc0\xcb\xdc\xcd\xce", One(Fatal)), // uk: ФАТАЛЬНО, another encoding
+    (b"\xd6L\xdcMC\xdcL", One(Fatal)), // tr of 11: ÖLÜMCÜL, another encoding
     (b"\xd6L\xdcMC\xdcL (FATAL)", One(Fatal)), // tr: ÖLÜMCÜL (FATAL), another encoding
     (b"\xd6\xc2\xc3\xfc\xb4\xed\xce\xf3", One(Fatal)), // zh_CN: 致命错误, another encoding
     (b"\xd7\xa2\xd2\xe2", One(Notice)), // zh_CN: 注意, another encoding
@@ -170,10 +219,12 @@ pub(super) const WORDS: [(&[u8], Meaning); 162] = [
     (b"\xee\xe1\xec\xe1\xe7\xef\xe4\xf6\xe5\xee\xee\xf1", One(Debug)), // uk: НАЛАГОДЖЕННЯ, another encoding
     (b"\xef\xf4\xec\xe1\xe4\xeb\xe1", One(Debug)), // ru: ОТЛАДКА, another encoding
     (b"\xef\xfb\xe9\xe2\xeb\xe1", One(Error)), // ru: ОШИБКА, another encoding
+    (b"\xf0\xe1\xeeI\xeb\xe1", One(Panic)), // uk: ПАНІКА, transliterated
     (b"\xf0\xe1\xee\xb6\xeb\xe1", One(Panic)), // uk: ПАНІКА, another encoding
     (b"\xf0\xe1\xee\xe9\xeb\xe1", One(Panic)), // ru: ПАНИКА, another encoding
     (b"\xf0\xef\xed\xe9\xec\xeb\xe1", One(Error)), // uk: ПОМИЛКА, another encoding
     (b"\xf0\xef\xf0\xe5\xf2\xe5\xe4\xf6\xe5\xee\xee\xf1", One(Warning)), // uk: ПОПЕРЕДЖЕННЯ, another encoding
+    (b"\xf0\xef\xf7I\xe4\xef\xed\xec\xe5\xee\xee\xf1", One(Notice)), // uk: ПОВІДОМЛЕННЯ, transliterated
     (b"\xf0\xef\xf7\xb6\xe4\xef\xed\xec\xe5\xee\xee\xf1", One(Notice)), // uk: ПОВІДОМЛЕННЯ, another encoding
     (b"\xf0\xf2\xe5\xe4\xf5\xf0\xf2\xe5\xf6\xe4\xe5\xee\xe9\xe5", One(Warning)), // ru: ПРЕДУПРЕЖДЕНИЕ, another encoding
     (b"\xf3\xef\xef\xe2\xfd\xe5\xee\xe9\xe5", One(Log)), // ru: СООБЩЕНИЕ, another encoding
