@@ -127,9 +127,16 @@ impl CollectorConfig {
 
     /// The same with another `[[files]]` whose server has this `log_timezone`.
     pub fn files_in_zone(self, glob: &str, format: &str, log_timezone: &str) -> Self {
+        self.files_with(glob, format, &[("log_timezone", log_timezone)])
+    }
+
+    /// The same with another `[[files]]` that has these keys too.
+    pub fn files_with(self, glob: &str, format: &str, keys: &[(&str, &str)]) -> Self {
         let mut config = self.files(glob, format);
         if let Some(files) = config.files.last_mut() {
-            files.set("log_timezone", log_timezone);
+            for (key, value) in keys {
+                files.set(key, *value);
+            }
         }
         config
     }

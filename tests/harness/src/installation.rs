@@ -20,8 +20,8 @@ pub const DATABASE_URL: &str = "TRUNKLINE_DATABASE_URL";
 pub const CACHE_DIR: &str = "TRUNKLINE_CACHE_DIR";
 
 /// The root file system's directory in the cache: a new recipe in `rootfs.sh` gets a new name.
-const ROOTFS: &str = "trixie-pg17-1";
-const ROOTFS_BIN: &str = "/usr/lib/postgresql/17/bin";
+const ROOTFS: &str = "trixie-pg17-2";
+pub(crate) const ROOTFS_BIN: &str = "/usr/lib/postgresql/17/bin";
 const IMAGE: &str = "timescale/timescaledb:latest-pg17";
 
 /// Programs of one PostgreSQL version, and how to run them.
@@ -79,12 +79,8 @@ impl Installation {
         if let Some(bin) = local::newest_bin(needs_timescaledb) {
             return Ok(Self::Local { bin });
         }
-        if is_root() {
-            let root = cache_dir()?.join(ROOTFS);
-            if root.is_dir() || in_path("apt-get").is_some() {
-                make_rootfs(&root)?;
-                return Ok(Self::RootFs { root });
-            }
+        if can_make_rootfs()? {
+            return Self::root_file_system();
         }
         if answers(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])) {
             return Ok(Self::Docker { image: IMAGE.to_owned() });
@@ -95,6 +91,18 @@ impl Installation {
              or run as root on a Debian-like machine (a root file system is made then, see deploy/dev), \
              or start a Docker engine (image {IMAGE})"
         )
+    }
+
+    /// The root file system, for what the others may lack: Patroni, etcd, a locale for each language. Made when it isn't there.
+    pub fn root_file_system() -> Result<Self> {
+        ensure!(
+            can_make_rootfs()?,
+            "Patroni, etcd and all locales are in the root file system alone, \
+             and only root on a Debian-like machine can make and enter it (see deploy/dev)"
+        );
+        let root = cache_dir()?.join(ROOTFS);
+        make_rootfs(&root)?;
+        Ok(Self::RootFs { root })
     }
 
     /// A short name for messages.
@@ -181,15 +189,37 @@ impl Installation {
                 command
             }
         };
-        // The caller's locale and PG* variables must not leak into servers and tools.
-        for (name, _) in
-            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG"))
-        {
-            command.env_remove(name);
-        }
-        command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC").current_dir("/");
+        clean_environment(&mut command);
         Ok(command)
     }
+
+    /// The same for any program of the root file system, in namespaces of its own as if in a container: whatever it starts ends with it
+    /// at once, by SIGKILL. The process that the command becomes deserves SIGKILL alone; it passes no other signal on.
+    pub(crate) fn container(&self, program: &str) -> Result<Command> {
+        let (Self::RootFs { root }, Some((user, group))) = (self, self.server_ids()?) else {
+            bail!("the {} can't run {program} in namespaces of its own", self.describe());
+        };
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--ipc", "--fork", "--kill-child"]);
+        // Mounted in the new mount namespace alone, and gone with it.
+        command.arg(format!("--mount-proc={}", root.join("proc").display()));
+        command.arg("chroot").arg(format!("--userspec={user}:{group}")).arg(root).arg(program);
+        clean_environment(&mut command);
+        Ok(command)
+    }
+}
+
+/// Keeps the caller's locale and PG* variables from leaking into servers and tools.
+fn clean_environment(command: &mut Command) {
+    for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG")) {
+        command.env_remove(name);
+    }
+    command.env("LC_ALL", "C.UTF-8").env("TZ", "UTC").current_dir("/");
+}
+
+/// Whether the root file system is there, or this machine can make it.
+fn can_make_rootfs() -> Result<bool> {
+    Ok(is_root() && (cache_dir()?.join(ROOTFS).is_dir() || in_path("apt-get").is_some()))
 }
 
 /// Runs a command to its end and returns what it printed; failing, it says what it printed to standard error.

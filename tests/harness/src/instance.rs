@@ -48,6 +48,17 @@ impl Instance {
         Ok(Self { name, directory, _owner: owner })
     }
 
+    /// Makes a directory in it that the installation's server may write to.
+    pub(crate) fn create_dir(&self, installation: &Installation, name: &str) -> Result<()> {
+        let directory = self.directory.join(name);
+        let context = || format!("make {}", directory.display());
+        fs::create_dir(&directory).with_context(context)?;
+        if let Some((user, group)) = installation.server_ids()? {
+            chown(&directory, Some(user), Some(group)).with_context(context)?;
+        }
+        Ok(())
+    }
+
     /// The directory's name, unique on this machine.
     pub fn name(&self) -> &str {
         &self.name

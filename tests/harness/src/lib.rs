@@ -1,7 +1,7 @@
 //! Real servers and processes for tests, demo and benchmarks.
 //!
 //! A test says what it needs and gets the real thing: a private TimescaleDB ([`Store`]), a PostgreSQL whose log is
-//! collected ([`PostgresServer::source`]), our own binaries as processes ([`Process`]). What the harness started ends
+//! collected ([`PostgresServer::source`]), a Patroni cluster ([`PatroniCluster`]), our own binaries as processes ([`Process`]). What the harness started ends
 //! with it, also when the test is killed; what it did not start it never touches. It knows the services from outside
 //! only: their command line, configuration, sockets and tables.
 
@@ -14,6 +14,7 @@ pub mod fixtures;
 pub mod installation;
 pub mod instance;
 pub mod load;
+pub mod patroni;
 pub mod ports;
 pub mod process;
 pub mod procfs;
@@ -27,6 +28,7 @@ pub use config::{CollectorConfig, IngesterConfig};
 pub use database::{Database, Store};
 pub use fixtures::{Corpus, Fixture};
 pub use installation::Installation;
+pub use patroni::{MemberSettings, PatroniCluster};
 pub use ports::free_port;
 pub use process::Process;
 pub use server::{PostgresServer, StopMode};

@@ -61,6 +61,13 @@ pub fn pids_working_in(directory: &Path) -> Vec<u32> {
         .collect()
 }
 
+/// The processes that a process has started and that have not ended.
+pub fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
 /// Sends a signal to a process; one that is gone already is no error.
 pub fn signal(pid: u32, signal: rustix::process::Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
