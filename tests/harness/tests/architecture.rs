@@ -34,6 +34,7 @@ const RULES: [Rule; 8] = [
             "chrono-tz",
             "csv-core",
             "memchr",
+            "regex",
             "serde",
             "serde_json",
             "sha2",

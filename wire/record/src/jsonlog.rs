@@ -15,10 +15,10 @@ use memchr::memmem::Finder;
 
 use crate::{End, LogTimezone, Reason, Rejected, Sink};
 
-use line::LineReader;
+pub(crate) use line::LineReader;
 
 /// What every record begins with.
-const START: &[u8] = br#"{"timestamp":""#;
+pub(crate) const START: &[u8] = br#"{"timestamp":""#;
 
 /// Reads jsonlog; see [`crate::Parser`] for what its methods promise.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ mod abbreviations;
 
 use std::str::FromStr;
 
-use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeZone};
+use chrono::{DateTime, MappedLocalTime, NaiveDateTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::{OffsetName, Tz};
 
 use abbreviations::{DEFAULT, Meaning};
@@ -38,6 +38,21 @@ impl LogTimezone {
         }
         let face = DateTime::from_timestamp(local, 0)?.naive_utc();
         self.configured(face, name).or_else(|| numeric(name)).or_else(|| default(face, name))
+    }
+
+    /// The same of a clock that doesn't call its zone anything: the configured zone's, or UTC's.
+    ///
+    /// An hour that happens twice is taken for the first of the two, since nothing tells which it is; one that is left out, which no
+    /// clock of that zone shows, is read with the offset from before.
+    pub(crate) fn offset_of_face(self, local: i64) -> i32 {
+        let face = DateTime::from_timestamp(local, 0).map(|face| face.naive_utc());
+        let Some((zone, face)) = self.0.zip(face) else { return 0 };
+        let offset = match zone.offset_from_local_datetime(&face) {
+            MappedLocalTime::Single(offset) | MappedLocalTime::Ambiguous(offset, _) => offset,
+            // A day is more than any zone ever left out.
+            MappedLocalTime::None => zone.offset_from_utc_datetime(&(face - TimeDelta::days(1))),
+        };
+        offset.fix().local_minus_utc()
     }
 
     /// In the configured zone, where an hour that happens twice is told apart by its abbreviation.
@@ -116,6 +131,22 @@ mod tests {
         check(Some("America/New_York"), "2026-11-01T01:30", "EST", Some(-5.0));
         check(Some("Australia/Lord_Howe"), "2026-04-05T01:45", "+11", Some(11.0));
         check(Some("Australia/Lord_Howe"), "2026-04-05T01:45", "+1030", Some(10.5));
+    }
+
+    #[test]
+    fn a_clock_that_names_no_zone_shows_the_configured_one() {
+        let offset = |zone: Option<&str>, face: &str| {
+            let zone = zone.map_or(LogTimezone::default(), |zone| zone.parse().unwrap());
+            let face = NaiveDateTime::parse_from_str(face, "%Y-%m-%dT%H:%M").unwrap();
+            f64::from(zone.offset_of_face(face.and_utc().timestamp())) / 3600.0
+        };
+        assert_eq!(offset(None, "2026-11-22T12:00"), 0.0);
+        let new_york = Some("America/New_York");
+        assert_eq!(offset(new_york, "2026-07-01T12:00"), -4.0);
+        assert_eq!(offset(new_york, "2026-11-01T01:30"), -4.0, "the first of two");
+        assert_eq!(offset(new_york, "2026-11-01T02:00"), -5.0);
+        assert_eq!(offset(new_york, "2026-03-08T02:30"), -5.0, "left out");
+        assert_eq!(offset(Some("Australia/Lord_Howe"), "2026-04-05T01:45"), 11.0);
     }
 
     #[test]

@@ -3,16 +3,19 @@
 //! A reader of JSON for text would refuse what servers write: texts are in their database's encoding, not always UTF-8. So strings
 //! are read as bytes; one without escapes is a slice of the line, others are unfolded into memory that is reused.
 
+use crate::extra::Extra;
+use crate::json;
 use crate::timestamp::TimestampReader;
 use crate::typed::typed;
 use crate::{Column, Kind, LogRecord, LogTimezone, Reason};
 
 /// Reads lines; holds the memory that escaped strings are unfolded into, and the last minute seen in either time.
 #[derive(Debug)]
-pub(super) struct LineReader {
+pub(crate) struct LineReader {
     log_time: TimestampReader,
     session_start_time: TimestampReader,
     unfolded: Vec<u8>,
+    extra: Extra,
 }
 
 /// Where a value stands.
@@ -74,17 +77,23 @@ fn target(key: &[u8]) -> Option<Target> {
 }
 
 impl LineReader {
-    pub(super) fn new(zone: LogTimezone) -> Self {
+    pub(crate) fn new(zone: LogTimezone) -> Self {
         let times = TimestampReader::new(zone);
-        Self { log_time: times.clone(), session_start_time: times, unfolded: Vec::new() }
+        Self {
+            log_time: times.clone(),
+            session_start_time: times,
+            unfolded: Vec::new(),
+            extra: Extra::default(),
+        }
     }
 
     /// The record that is all of `line`, but for its line end.
-    pub(super) fn read<'a>(&'a mut self, line: &'a [u8]) -> Result<LogRecord<'a>, Reason> {
+    pub(crate) fn read<'a>(&'a mut self, line: &'a [u8]) -> Result<LogRecord<'a>, Reason> {
         self.unfolded.clear();
+        self.extra.clear();
         let mut places = [Place::Absent; Column::COUNT];
         let mut parts = [Place::Absent; PARTS];
-        Object { line, at: 0, unfolded: &mut self.unfolded }
+        Object { line, at: 0, unfolded: &mut self.unfolded, extra: &mut self.extra }
             .read(&mut places, &mut parts)
             .ok_or(Reason::Json)?;
         self.compose(line, &mut places, &parts);
@@ -97,7 +106,9 @@ impl LineReader {
         // Left out where csvlog writes it.
         texts[Column::SqlStateCode as usize].get_or_insert(b"00000");
         let times = (&mut self.log_time, &mut self.session_start_time);
-        typed(texts, times)
+        let mut record = typed(texts, times)?;
+        record.extra = self.extra.finish();
+        Ok(record)
     }
 
     /// Puts together what csvlog has in one column.
@@ -140,6 +151,7 @@ struct Object<'l, 'u> {
     line: &'l [u8],
     at: usize,
     unfolded: &'u mut Vec<u8>,
+    extra: &'u mut Extra,
 }
 
 impl Object<'_, '_> {
@@ -159,15 +171,16 @@ impl Object<'_, '_> {
                 _ => None,
             };
             self.expect(b':')?;
-            let value = self.value()?;
             match target {
-                Some(Target::Column(column)) if fits(column.kind(), value.is_string) => {
+                Some(Target::Column(column)) => {
+                    let value = self.value()?;
+                    if !fits(column.kind(), value.is_string) {
+                        return None;
+                    }
                     places[column as usize] = value.place;
                 }
-                Some(Target::Column(_)) => return None,
-                Some(Target::Part(part)) => parts[part] = value.place,
-                // A key of a version to come.
-                None => {}
+                Some(Target::Part(part)) => parts[part] = self.value()?.place,
+                None => self.keep(key)?,
             }
             match self.next()? {
                 b',' => {}
@@ -176,6 +189,20 @@ impl Object<'_, '_> {
             }
         }
         matches!(self.line.get(self.at..)?, [] | [b'\n'] | [b'\r', b'\n']).then_some(())
+    }
+
+    /// Puts a key that has no column, with its value, into `extra`: `backtrace`, and those of versions to come.
+    #[cold]
+    fn keep(&mut self, key: Place) -> Option<()> {
+        let value = json::value(self.line, self.at).ok()?;
+        self.at = value.to;
+        let key = match key {
+            Place::Line(from, to) => self.line.get(from..to)?,
+            Place::Unfolded(from, to) => self.unfolded.get(from..to)?,
+            Place::Absent => return None,
+        };
+        self.extra.values(key, self.line, std::iter::once(&value));
+        Some(())
     }
 
     fn next(&mut self) -> Option<u8> {
@@ -201,7 +228,7 @@ impl Object<'_, '_> {
         self.at += len;
         let place = match rest.get(..len)? {
             b"null" => Place::Absent,
-            // Anything else is the beginning of a torn record with another one behind it, or an object in a key to come.
+            // Anything else is the beginning of a torn record with another one behind it.
             word if !word.is_empty()
                 && word.iter().all(
                     |byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'a'..=b'z' | b'E'),
