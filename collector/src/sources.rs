@@ -1,0 +1,138 @@
+//! For each file, who writes it. The tail thread asks, when it finds a file and when it closes a
+//! forward chunk; [`crate::discover`] learns. Locks are held for a lookup, never across anything that
+//! waits.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use trunkline_record::Source;
+
+use crate::{
+    discover::{
+        annotations::Hints,
+        kubernetes::{Access, State},
+        pod_path::PodPath,
+        pods::{Located, Pods},
+        writer::Writer,
+    },
+    tail::Wake,
+};
+
+/// All that is known of who writes.
+#[derive(Debug)]
+pub struct Sources {
+    own: Arc<Writer>,
+    pods: Option<PodLogs>,
+    news: AtomicBool,
+    wake: Option<Wake>,
+}
+
+/// The logs of a node's pods.
+#[derive(Debug)]
+pub struct PodLogs {
+    /// The directory that they are in.
+    dir: PathBuf,
+    /// Index of the section that stands for them: what the selectors don't select isn't read.
+    section: usize,
+    pods: Mutex<Pods>,
+    api: Mutex<State>,
+}
+
+impl Sources {
+    /// Where everything comes from one source.
+    pub fn new(own: Source) -> Self {
+        Self {
+            own: Arc::new(Writer::new(own, Hints::default())),
+            pods: None,
+            news: AtomicBool::new(false),
+            wake: None,
+        }
+    }
+
+    /// The same with the logs of a node's pods; `wake` is rung when something is learned.
+    #[must_use]
+    pub fn with_pods(mut self, logs: PodLogs, wake: Wake) -> Self {
+        self.pods = Some(logs);
+        self.wake = Some(wake);
+        self
+    }
+
+    /// Who writes what is in no pod's directory.
+    pub fn own(&self) -> &Arc<Writer> {
+        &self.own
+    }
+
+    /// The logs of the node's pods, where they are collected.
+    pub fn pod_logs(&self) -> Option<&PodLogs> {
+        self.pods.as_ref()
+    }
+
+    /// Who writes the file that this section matched.
+    pub fn locate(&self, path: &Path, section: usize, now: Instant) -> Located {
+        let own = || Located::Known(Arc::clone(&self.own));
+        let Some(logs) = &self.pods else { return own() };
+        let demanded = section != logs.section;
+        match PodPath::of_file(&logs.dir, path) {
+            Some(path) => logs.with(|pods| pods.locate(&path, demanded, now)),
+            // The node has links to the same files elsewhere, and a container's directory may hold others.
+            None if demanded => own(),
+            None => Located::Unwanted,
+        }
+    }
+
+    /// Whether changes in a directory matter: nothing is read in those of unselected containers.
+    pub fn is_watched(&self, dir: &Path, now: Instant) -> bool {
+        let Some(logs) = &self.pods else { return true };
+        let Some(path) = PodPath::of_directory(&logs.dir, dir) else { return true };
+        !matches!(logs.with(|pods| pods.locate(&path, false, now)), Located::Unwanted)
+    }
+
+    /// Lets the tail thread look again at files that it couldn't read yet.
+    pub fn announce(&self) {
+        self.news.store(true, Relaxed);
+        if let Some(wake) = &self.wake {
+            wake.ring();
+        }
+    }
+
+    /// Whether something was learned since this was last asked.
+    pub fn news(&self) -> bool {
+        self.news.swap(false, Relaxed)
+    }
+}
+
+impl PodLogs {
+    /// The logs in `dir`, which `section` stands for.
+    pub fn new(dir: PathBuf, section: usize, pods: Pods, access: Access) -> Self {
+        Self { dir, section, pods: Mutex::new(pods), api: Mutex::new(State::new(access)) }
+    }
+
+    /// Looks at, or changes, what is known of pods.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Pods) -> T) -> T {
+        // What a panic leaves behind is whole: pods are replaced one by one.
+        look(&mut self.pods.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How it stands with the API.
+    pub fn api(&self) -> State {
+        self.api.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over how it stands with the API. Returns whether that is another kind of state.
+    pub fn set_api(&self, access: Access) -> bool {
+        let mut state = self.api.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = std::mem::discriminant(&state.access) != std::mem::discriminant(&access);
+        if changed {
+            *state = State::new(access);
+        } else {
+            state.access = access;
+        }
+        changed
+    }
+}
