@@ -67,8 +67,8 @@ impl CopyStatements {
     }
 }
 
-/// Copies all `parts`, over the COPY that `first` is, and further ones as they are needed. The last is answered with its data at an end
-/// but not finished: that is to wait beside what follows on the connection.
+/// Copies all `parts`: over `first`, which has begun, and over further COPYs as they are needed. The last one's data has ended when it
+/// is answered; finishing it is to wait beside what follows on the connection.
 pub(super) async fn copy(
     client: &Client,
     statements: &CopyStatements,

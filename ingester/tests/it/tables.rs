@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_postgres::Client;
-use trunkline_record::{Column, LogRecord, Severity, StreamId, Table};
+use trunkline_record::{
+    ChunkBuilder, ChunkLimits, Column, LogRecord, Reason, Rejected, Severity, Sink, StreamId, Table,
+};
 
 use crate::sender::{RECORD, Sender, chunk_of, record_of};
 use crate::service::{Service, eventually, number, start};
@@ -190,6 +192,29 @@ async fn a_hostile_extra_costs_its_own_row_at_most() {
         let other = (table != Table::Postgres).then(|| table.name());
         assert_eq!(record["table"].as_str(), other);
     }
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_record_are_kept_once_among_records_of_all_tables() {
+    let (service, client, _database) = start(|_| {}).await;
+    let mut builder = ChunkBuilder::new(ChunkLimits::default());
+    builder.begin(0);
+    for (position, table) in (0..).step_by(10).zip(Table::ALL) {
+        let _ = builder.record(position, 4, &record_of(table, 1, b"fine"));
+        let torn = Rejected { position: position + 5, raw: b"torn\xff", reason: Reason::Torn };
+        let _ = builder.rejected(torn);
+    }
+    let mut sender = service.sender(1).await;
+    sender.send(&builder.finish(30).unwrap(), 0).await;
+    assert!(sender.ack().await.is_some());
+    assert_eq!(counts(&client).await, [1; 3]);
+    let rejected = "SELECT position, raw FROM log.rejected ORDER BY position";
+    let rejected = client.query(rejected, &[]).await.unwrap();
+    let rejected: Vec<(i64, Vec<u8>)> =
+        rejected.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(rejected, [5, 15, 25].map(|position| (position, b"torn\xff".to_vec())));
+    assert_eq!(service.metric("rejected_total").await, 3.0);
     service.stopped().await;
 }
 
