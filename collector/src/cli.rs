@@ -55,6 +55,7 @@ object a line, with file, position, reason and the raw bytes. Exit status 3 if t
 
   trunkline-collector parse postgresql-2026-11-22_223624.csv | jq -r .message
   trunkline-collector parse --log-timezone Europe/Berlin old/*.csv.gz archive.csv.zst
+  trunkline-collector parse --log-line-prefix '%m [%p] %q%u@%d ' /var/log/postgresql/*.log
   kubectl logs … | trunkline-collector parse --format csvlog -")]
     Parse(ParseArgs),
 }
@@ -70,16 +71,22 @@ pub struct ConfigArgs {
 /// What to parse, and how.
 #[derive(Debug, Args)]
 pub struct ParseArgs {
-    /// Format of the files: auto (by the first whole record), csvlog, jsonlog; stderr, patroni, patroni-json and cri are to come
+    /// Format of the files: auto (by the first whole record), csvlog, jsonlog, stderr, patroni, patroni-json, cri
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub format: String,
-    /// The server's log_timezone, such as Europe/Berlin, for abbreviations that several zones share
-    /// [default: PostgreSQL's default abbreviations]
+    /// The server's log_timezone, such as Europe/Berlin, for abbreviations that several zones share;
+    /// for Patroni, the time zone of its process [default: PostgreSQL's default abbreviations; UTC]
     #[arg(long, value_name = "ZONE")]
     pub log_timezone: Option<String>,
-    /// The server's log_line_prefix; only stderr logs need it
+    /// The server's log_line_prefix, for stderr logs [default: the usual ones are tried]
     #[arg(long, value_name = "PREFIX")]
     pub log_line_prefix: Option<String>,
+    /// Patroni's log.format, for its text [default: a line that begins with a time and a level]
+    #[arg(long, value_name = "FORMAT")]
+    pub patroni_format: Option<String>,
+    /// Patroni's log.dateformat, for its text
+    #[arg(long, value_name = "FORMAT")]
+    pub patroni_dateformat: Option<String>,
     /// Files to read, `-` for standard input; gzip and zstd are recognised by their content
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,

@@ -1,6 +1,16 @@
 //! What makes a file the same file: device and inode while the collector runs, inode and first line
 //! over restarts. Names don't count, since rotation changes them; the device doesn't enter the stream
 //! id, since it changes when a volume is attached again.
+//!
+//! The inode of a container's log (CRI) doesn't count either. Its first line begins with a time in
+//! nanoseconds, which no other log of that container shares; and kubelet compresses what it has rotated
+//! into a new file. So the compressed file is the same stream as the plain one was, whether or not
+//! anything is remembered, and an inode that is used again can't be mistaken for anything.
+//!
+//! Elsewhere two servers can write the same first line: two that start together in containers have the
+//! same process ids, and say the same within the same millisecond. There the inode tells them apart, and
+//! a file with another inode is known for a copy of a stream only with what [`crate::streams`]
+//! remembers: see [`FirstLine::tells_its_moment`].
 
 use std::{fmt, fs::Metadata, os::unix::fs::MetadataExt};
 
@@ -9,6 +19,9 @@ use trunkline_record::{Source, StreamId};
 
 /// How much of a file's first line identifies it.
 pub const FIRST_LINE_MAX: usize = 1024;
+
+/// A line's time stands within its first bytes, also where it is a JSON object's value.
+const MOMENT_WITHIN: usize = 128;
 
 /// One inode of one mounted file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,10 +59,48 @@ impl FirstLine {
         &self.0
     }
 
+    /// Whether it is a line of a container's log: time, `stdout` or `stderr`, tags, message.
+    pub fn is_cri(&self) -> bool {
+        let mut parts = self.0.splitn(4, |&byte| byte == b' ');
+        let (Some(time), Some(output), Some(tags), Some(_)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return false;
+        };
+        let zone = |text: &[u8]| text == b"Z" || shaped(text, b"+00:00") || shaped(text, b"-00:00");
+        let digits = time.iter().skip(20).take_while(|byte| byte.is_ascii_digit()).count();
+        time.len() > 19
+            && shaped(&time[..19], b"0000-00-00T00:00:00")
+            && (zone(&time[19..]) || time[19] == b'.' && digits > 0 && zone(&time[20 + digits..]))
+            && matches!(output, b"stdout" | b"stderr")
+            && (tags.starts_with(b"F") || tags.starts_with(b"P"))
+    }
+
+    /// Whether it says when it was written, to the millisecond, as the lines of csvlog and jsonlog, those
+    /// of stderr with `%m`, Patroni's and a container's do. A file with another inode that begins with the
+    /// same such line, and has as much as was read, has the same content: it is a copy.
+    ///
+    /// A line that doesn't say it can come again, as a server's first words after each start. Then a copy
+    /// is a stream of its own, and what was read before it was made is stored twice.
+    pub fn tells_its_moment(&self) -> bool {
+        const MOMENT: &[&[u8]] = &[b"00:00:00.000", b"00:00:00,000"];
+        let head = &self.0[..self.0.len().min(MOMENT_WITHIN)];
+        head.windows(MOMENT[0].len()).any(|at| MOMENT.iter().any(|moment| shaped(at, moment)))
+    }
+
     /// Its digest.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(Sha256::digest(&self.0).into())
     }
+}
+
+/// Whether `text` is `pattern`, with any digit for a 0.
+fn shaped(text: &[u8], pattern: &[u8]) -> bool {
+    text.len() == pattern.len()
+        && text.iter().zip(pattern).all(|(byte, expected)| match expected {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == other,
+        })
 }
 
 impl fmt::Debug for FirstLine {
@@ -97,11 +148,11 @@ pub struct NotAFingerprint;
 /// The id of the stream that a file is: the same for the same file of the same pod, whatever the
 /// collector remembers.
 ///
-/// `generation` is 0 but for a file that was cut shorter and kept its first line: positions below the
+/// `ino` is none for a container's log. `generation` is 0 but for a file that was cut shorter and kept its first line: positions below the
 /// old end would be taken for stored records, so each cut begins a stream of its own.
 pub fn stream_id(
     source: &Source,
-    ino: u64,
+    ino: Option<u64>,
     fingerprint: &Fingerprint,
     generation: u32,
 ) -> StreamId {
@@ -113,7 +164,8 @@ pub fn stream_id(
     for name in [&source.namespace, &source.pod, &source.container] {
         part(name.as_deref().unwrap_or_default().as_bytes());
     }
-    part(&ino.to_be_bytes());
+    // Without an inode the part is empty, so that the two can't meet.
+    part(ino.map(u64::to_be_bytes).as_ref().map_or(&[][..], |ino| ino));
     part(&fingerprint.0);
     if generation > 0 {
         part(&generation.to_be_bytes());
@@ -154,15 +206,15 @@ mod tests {
             ..Source::default()
         };
         let line = FirstLine::of(b"line\n").unwrap().fingerprint();
-        let id = stream_id(&source("ns", "pod"), 7, &line, 0);
+        let id = stream_id(&source("ns", "pod"), Some(7), &line, 0);
         let elsewhere =
             Source { node: Some("n2".into()), cluster: Some("c".into()), ..source("ns", "pod") };
-        assert_eq!(id, stream_id(&elsewhere, 7, &line, 0));
-        assert_ne!(id, stream_id(&source("nsp", "od"), 7, &line, 0));
-        assert_ne!(id, stream_id(&source("ns", "pod"), 8, &line, 0));
-        assert_ne!(id, stream_id(&source("ns", "pod"), 7, &line, 1));
+        assert_eq!(id, stream_id(&elsewhere, Some(7), &line, 0));
+        assert_ne!(id, stream_id(&source("nsp", "od"), Some(7), &line, 0));
+        assert_ne!(id, stream_id(&source("ns", "pod"), Some(8), &line, 0));
+        assert_ne!(id, stream_id(&source("ns", "pod"), Some(7), &line, 1));
         let other = FirstLine::of(b"other\n").unwrap().fingerprint();
-        assert_ne!(id, stream_id(&source("ns", "pod"), 7, &other, 0));
+        assert_ne!(id, stream_id(&source("ns", "pod"), Some(7), &other, 0));
     }
 
     #[test]
@@ -170,5 +222,58 @@ mod tests {
         let print = FirstLine::of(b"line\n").unwrap().fingerprint();
         assert_eq!(print.to_string().parse::<Fingerprint>().unwrap(), print);
         assert!("abc".parse::<Fingerprint>().is_err());
+    }
+
+    fn line(text: &str) -> FirstLine {
+        FirstLine::of(format!("{text}\n").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_containers_line_is_known_by_its_shape() {
+        for time in [
+            "2026-11-22T22:36:24.800123456Z",
+            "2026-11-22T22:36:24.8Z",
+            "2026-11-22T22:36:24Z",
+            "2026-11-22T22:36:24.800123456+05:30",
+            "2026-11-22T22:36:24.800123456-03:00",
+        ] {
+            for rest in ["stdout F text", "stderr P ", "stderr F:x y z"] {
+                assert!(line(&format!("{time} {rest}")).is_cri(), "{time} {rest}");
+            }
+        }
+        for text in [
+            "",
+            "2026-11-22T22:36:24.800123456Z",
+            "2026-11-22T22:36:24.800123456Z stdout F",
+            "2026-11-22T22:36:24.Z stdout F x",
+            "2026-11-22T22:36:24.8 stdout F x",
+            "2026-11-22T22:36:24.8+0530 stdout F x",
+            "2026-11-22 22:36:24.800 UTC stdout F x",
+            "2026-11-22T22:36:24.8Z stdlog F x",
+            "2026-11-22T22:36:24.8Z stdout X x",
+        ] {
+            assert!(!line(text).is_cri(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_with_milliseconds_tells_its_moment() {
+        for text in [
+            "2026-11-22 22:36:24.800 UTC,,,1,,6b.1,1,,",
+            "{\"timestamp\":\"2026-11-22 22:36:24.800 UTC\",\"pid\":1",
+            "2026-11-22 22:36:24.800 UTC [1] LOG:  starting",
+            "2026-11-22 22:36:24,800 INFO: no action",
+            "{\"asctime\": \"2026-11-22 22:36:24,800\"",
+            "2026-11-22T22:36:24.800123456Z stdout F x",
+        ] {
+            assert!(line(text).tells_its_moment(), "{text}");
+        }
+        for text in
+            ["", "LOG:  starting", "2026-11-22 22:36:24 UTC [1] LOG:  starting", "12:00:00."]
+        {
+            assert!(!line(text).tells_its_moment(), "{text}");
+        }
+        let late = format!("{}12:00:00.000", " ".repeat(200));
+        assert!(!line(&late).tells_its_moment(), "a time within a message");
     }
 }

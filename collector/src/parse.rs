@@ -4,17 +4,20 @@ mod input;
 mod output;
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
 };
 
 use trunkline_record::{
-    End, Format, LinePrefix, LogSettings, LogTimezone, Parser, Reason, Rejected, Sink, StreamId,
-    UnknownFormat,
+    End, Format, LogSettings, Parser, Reason, Rejected, Sink, StreamId, UnknownFormat,
 };
 
-use self::output::Output;
-use crate::{buffer::ReadBuffer, cli::ParseArgs};
+use self::{input::Input, output::Output};
+use crate::{
+    buffer::ReadBuffer,
+    cli::ParseArgs,
+    format::{FormatChoice, WrittenWith, WrongSetting},
+};
 
 /// As much is read at once.
 const READ_BUFFER: usize = 256 * 1024;
@@ -31,22 +34,9 @@ pub enum ParseError {
     /// `--format` names none.
     #[error("--format: {0}, or auto")]
     UnknownFormat(#[from] UnknownFormat),
-    /// `--log-timezone` names none.
-    #[error("--log-timezone {zone}: {problem}")]
-    Zone {
-        /// What was given.
-        zone: String,
-        /// Why not.
-        problem: String,
-    },
-    /// `--log-line-prefix` can't be used.
-    #[error("--log-line-prefix {prefix:?}: {problem}")]
-    Prefix {
-        /// What was given.
-        prefix: String,
-        /// Why not.
-        problem: String,
-    },
+    /// One of the options that describe the log's writer can't be used.
+    #[error("--{}: {}", .0.key.replace('_', "-"), .0.problem)]
+    Setting(#[from] WrongSetting),
     /// No record of any known format is at the start.
     #[error("{}: format not recognised; say it with --format", .0.display())]
     NotRecognised(PathBuf),
@@ -69,27 +59,14 @@ pub fn parse(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<u64, ParseError> {
-    let format = match args.format.as_str() {
-        "auto" => None,
-        name => Some(name.parse::<Format>()?),
-    };
-    let zone = match &args.log_timezone {
-        None => LogTimezone::default(),
-        Some(zone) => zone
-            .parse::<LogTimezone>()
-            .map_err(|error| ParseError::Zone { zone: zone.clone(), problem: error.to_string() })?,
-    };
-    let log_line_prefix = match &args.log_line_prefix {
-        None => None,
-        Some(prefix) => {
-            let parsed = prefix.parse::<LinePrefix>().map_err(|error| ParseError::Prefix {
-                prefix: prefix.clone(),
-                problem: error.to_string(),
-            })?;
-            Some(parsed)
-        }
-    };
-    let settings = LogSettings { log_line_prefix, ..zone.into() };
+    let format = args.format.parse::<FormatChoice>()?;
+    let settings = WrittenWith {
+        log_timezone: args.log_timezone.as_deref(),
+        log_line_prefix: args.log_line_prefix.as_deref(),
+        patroni_format: args.patroni_format.as_deref(),
+        patroni_dateformat: args.patroni_dateformat.as_deref(),
+    }
+    .understand()?;
     let mut output = Output::new(out, err);
     for file in &args.files {
         let unreadable = |source| ParseError::Read { file: file.clone(), source };
@@ -101,8 +78,8 @@ pub fn parse(
 
 fn one(
     file: &Path,
-    mut input: impl Read,
-    format: Option<Format>,
+    mut input: Input,
+    format: FormatChoice,
     settings: &LogSettings,
     output: &mut Output<'_>,
 ) -> Result<(), ParseError> {
@@ -113,8 +90,8 @@ fn one(
     let mut at_end = false;
 
     let format = match format {
-        Some(format) => format,
-        None => {
+        FormatChoice::Set(format) => format,
+        FormatChoice::Auto => {
             let mut found = None;
             while found.is_none() && !at_end {
                 if buffer.filled().len() >= PROBE {
@@ -133,6 +110,9 @@ fn one(
     };
 
     let mut parser = Parser::new(format, settings);
+    if let Some(written) = input.written {
+        parser.assume_time(written);
+    }
     loop {
         let end = if at_end { End::Final } else { End::More };
         let consumed = parser.parse(buffer.filled(), buffer.position(), end, output);
@@ -153,9 +133,9 @@ fn one(
 }
 
 /// Reads more into the buffer; true at the end of the input.
-fn fill(input: &mut impl Read, buffer: &mut ReadBuffer) -> io::Result<bool> {
+fn fill(input: &mut Input, buffer: &mut ReadBuffer) -> io::Result<bool> {
     loop {
-        match input.read(buffer.spare()) {
+        match input.content.read(buffer.spare()) {
             Ok(len) => {
                 buffer.fill(len);
                 return Ok(len == 0);

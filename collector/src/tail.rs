@@ -6,23 +6,27 @@
 //! When the window is full it reads nothing, but goes on looking for files and holds them open, so
 //! that a file which is deleted meanwhile isn't lost.
 
+mod content;
 mod discover;
 mod follow;
+mod last;
 mod names;
+mod open;
+mod reading;
 mod step;
 mod turn;
 mod wake;
 mod watch;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use tokio_util::sync::CancellationToken;
-use trunkline_record::{ChunkBuilder, ChunkLimits, End};
+use trunkline_record::{ChunkBuilder, ChunkLimits};
 
 pub use discover::{Scan, Seen, scan};
 pub use wake::Wake;
@@ -31,7 +35,7 @@ use self::{
     follow::Followed,
     names::{Aside, Why},
     step::{Policy, Step},
-    turn::{Ended, Turn},
+    turn::{Ended, Rest, Turn},
     watch::Watch,
 };
 use crate::{
@@ -40,7 +44,8 @@ use crate::{
     identity::FileId,
     metrics::Metrics,
     outbox::{Chunk, Flushed, Outbox},
-    streams::Streams,
+    sources::Sources,
+    streams::{Progress, Streams},
 };
 
 /// A writer that pauses for this long is done for the moment, and what it wrote is sent. It bounds
@@ -55,6 +60,10 @@ const LOOK_PAUSE: Duration = PAUSE;
 /// are looked at: events tell of new names, the comparison is for events that got lost.
 const WATCHED_SCAN_FACTOR: u32 = 10;
 
+/// Looking through the directories takes this share of the time at most: one in so many, however many
+/// files there are.
+const SCAN_SHARE: u32 = 20;
+
 /// How long a deleted file must be quiet before its torn last record is given up: its writer may be
 /// between two writes.
 const DELETED_LINGER: Duration = Duration::from_secs(1);
@@ -63,6 +72,7 @@ const DELETED_LINGER: Duration = Duration::from_secs(1);
 pub struct Tail {
     sections: Vec<Files>,
     streams: Arc<Streams>,
+    sources: Arc<Sources>,
     outbox: Outbox,
     metrics: Metrics,
     stop: CancellationToken,
@@ -80,6 +90,12 @@ pub struct Tail {
     /// Whose turn is first in the next round.
     first: usize,
     aside: HashMap<FileId, Aside>,
+    /// What the globs matched when they were last compared.
+    seen: HashMap<FileId, Seen>,
+    /// Files that there was no room for.
+    waiting: VecDeque<Seen>,
+    /// Compressed files, of which one is open at a time.
+    packed: VecDeque<Seen>,
     said: BTreeMap<PathBuf, String>,
     buffer: ReadBuffer,
     builder: ChunkBuilder,
@@ -91,6 +107,7 @@ impl Tail {
         config: &Config,
         sections: Vec<Files>,
         streams: Arc<Streams>,
+        sources: Arc<Sources>,
         outbox: Outbox,
         wake: Wake,
         metrics: Metrics,
@@ -100,6 +117,7 @@ impl Tail {
         Self {
             sections,
             streams,
+            sources,
             outbox,
             metrics,
             stop,
@@ -107,6 +125,7 @@ impl Tail {
                 enough: chunk as u64,
                 age: config.chunk.age,
                 pause: PAUSE,
+                record_pause: config.tail.record_pause,
                 finished_after: config.tail.finished_after,
                 deleted_linger: DELETED_LINGER,
             },
@@ -114,11 +133,14 @@ impl Tail {
             poll_interval: config.tail.poll_interval,
             open_files: config.tail.open_files,
             forget_after: config.tail.forget_after,
-            watch: Watch::new(wake),
+            watch: Watch::new(wake, config.tail.watch),
             rescan: false,
             open: Vec::new(),
             first: 0,
             aside: HashMap::new(),
+            seen: HashMap::new(),
+            waiting: VecDeque::new(),
+            packed: VecDeque::new(),
             said: BTreeMap::new(),
             buffer: ReadBuffer::new(size(config.tail.read_buffer), size(config.tail.max_record)),
             builder: ChunkBuilder::new(ChunkLimits { bytes: chunk, ..ChunkLimits::default() }),
@@ -134,26 +156,26 @@ impl Tail {
         while !self.stop.is_cancelled() {
             let now = Instant::now();
             let news = self.watch.news();
-            names |= news.names | std::mem::take(&mut self.rescan);
+            names |= news.names | std::mem::take(&mut self.rescan) | self.sources.news();
             grew |= news.grew;
             let rested = now >= looked + LOOK_PAUSE;
             if now >= scan_at || (names && rested) {
                 (names, grew) = (false, true);
                 let watched = self.scan(now, SystemTime::now());
                 let pause = if watched { WATCHED_SCAN_FACTOR } else { 1 };
-                scan_at = now + self.poll_interval * pause;
+                scan_at = now + (self.poll_interval * pause).max(now.elapsed() * SCAN_SHARE);
                 looked = now;
                 look_at = now;
             }
             if now >= look_at || (grew && rested) {
-                // A new file's first line may be whole now.
-                names |= grew && self.aside.values().any(|aside| aside.why == Why::Nascent);
                 grew = false;
                 self.look(now);
                 looked = now;
                 look_at = now + self.poll_interval;
             }
+            let admitted = self.admit(now);
             let round = match self.outbox.flush() {
+                Flushed::Empty if admitted => Round::Worked,
                 Flushed::Empty => self.round(now),
                 Flushed::Full => Round::Idle(None),
                 Flushed::Closed => return,
@@ -172,13 +194,14 @@ impl Tail {
         self.finish();
     }
 
-    /// Looks at the sizes of the open files.
+    /// Looks at the sizes of the open files, and of those whose first line wasn't whole.
     fn look(&mut self, now: Instant) {
         for at in (0..self.open.len()).rev() {
             if let Err(error) = self.open[at].look(now) {
                 self.fail(at, &error);
             }
         }
+        self.look_at_nascent(now);
     }
 
     /// Gives each open file one turn at most.
@@ -188,31 +211,31 @@ impl Tail {
         let mut done = Vec::new();
         let (files, first) = (self.open.len(), self.first);
         for at in (0..files).map(|n| (first + n) % files) {
-            match step::next(&self.open[at].facts(now), &self.policy) {
-                Step::Wait(None) => {}
-                Step::Wait(Some(wait)) => due = Some(due.map_or(wait, |due| due.min(wait))),
-                Step::Cut => {
-                    worked = true;
-                    done.push((at, Done::Cut));
+            let step = step::next(&self.open[at].facts(now), &self.policy);
+            let rest = match step {
+                Step::Wait(None) => continue,
+                Step::Wait(Some(wait)) => {
+                    due = Some(due.map_or(wait, |due| due.min(wait)));
+                    continue;
                 }
-                step @ (Step::Read | Step::Finish) => {
-                    worked = true;
-                    let end = if step == Step::Read { End::More } else { End::Final };
-                    match self.turn(at, now, end) {
-                        Err(error) => done.push((at, Done::Failed(error))),
-                        Ok((ended, flushed)) => {
-                            match ended {
-                                Ended::Replaced => done.push((at, Done::Cut)),
-                                Ended::Drained if step == Step::Finish => {
-                                    done.push((at, Done::Finished));
-                                }
-                                Ended::Drained | Ended::Full => {}
-                            }
-                            if flushed != Flushed::Empty {
-                                self.first = (at + 1) % files;
-                                break;
-                            }
-                        }
+                Step::Read | Step::Cut => Rest::Waits,
+                Step::Pause => Rest::Paused,
+                Step::Finish => Rest::Final,
+            };
+            worked = true;
+            let turn =
+                if step == Step::Cut { self.salvage(at, now) } else { self.turn(at, now, rest) };
+            match turn {
+                Err(error) => done.push((at, Done::Failed(error))),
+                Ok((ended, flushed)) => {
+                    match ended {
+                        Ended::Replaced => done.push((at, Done::Cut)),
+                        Ended::Drained if step == Step::Finish => done.push((at, Done::Finished)),
+                        Ended::Drained | Ended::Full => {}
+                    }
+                    if flushed != Flushed::Empty {
+                        self.first = (at + 1) % files;
+                        break;
                     }
                 }
             }
@@ -231,12 +254,24 @@ impl Tail {
     }
 
     /// One file's turn; its forward chunk goes into the outbox, which must be empty.
-    fn turn(&mut self, at: usize, now: Instant, end: End) -> std::io::Result<(Ended, Flushed)> {
+    fn turn(&mut self, at: usize, now: Instant, rest: Rest) -> std::io::Result<(Ended, Flushed)> {
         let file = &mut self.open[at];
-        let turn = turn::take(file, &mut self.buffer, &mut self.builder, end, self.longest)?;
+        let turn = turn::take(file, &mut self.buffer, &mut self.builder, rest, self.longest)?;
+        self.took(at, now, turn)
+    }
+
+    /// The last turn of a file that was cut: what was read before.
+    fn salvage(&mut self, at: usize, now: Instant) -> std::io::Result<(Ended, Flushed)> {
+        let file = &mut self.open[at];
+        let turn = turn::salvage(file, &mut self.buffer, &mut self.builder)?;
+        self.took(at, now, turn)
+    }
+
+    fn took(&mut self, at: usize, now: Instant, turn: Turn) -> std::io::Result<(Ended, Flushed)> {
         let Turn { sealed, records, rejected, position, read_to, ended } = turn;
+        let file = &mut self.open[at];
         let from = file.position;
-        file.advance(position, read_to, now);
+        file.advance(position, read_to, ended == Ended::Drained, now);
         if ended == Ended::Drained {
             // It may have been cut below what the last look saw.
             file.look(now)?;
@@ -252,7 +287,10 @@ impl Tail {
         }
         let Some(sealed) = sealed else { return Ok((ended, Flushed::Empty)) };
         self.metrics.chunks.inc();
-        let source = Arc::clone(self.streams.source());
+        let source = file.writer.source();
+        let last = (records > 0).then(|| self.builder.last_log_time()).flatten();
+        let packed = |progress: &mut Progress| progress.packed(&source, records, rejected, last);
+        file.stream.with_progress(packed);
         let chunk = Chunk { stream: Arc::clone(&file.stream), source, sealed };
         Ok((ended, self.outbox.put(chunk)))
     }
@@ -263,24 +301,33 @@ impl Tail {
         tracing::info!(
             path = %file.shown(), stream = %file.stream.id, position = file.position, "closed"
         );
+        let stream = Some(Arc::clone(&file.stream));
         if file.is_listed() {
             // Growth between the last read and now shows as another size in the next scan.
-            let modified =
-                file.file.metadata().and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-            let aside = Aside { why: Why::Done, size: file.read_to, modified };
-            self.aside.insert(file.id, aside);
+            let packed = file.content.is_packed();
+            let size = if packed { file.size() } else { file.read_to };
+            let modified = file.modified();
+            self.aside.insert(file.id, Aside { why: Why::Done, size, modified, stream });
+        } else {
+            // A copy may have waited for this.
+            self.rescan |= self.aside.values().any(|aside| aside.why == Why::Copy);
         }
     }
 
-    /// Lets a file go whose content was replaced; the next scan finds what it is now.
+    /// Lets a file go whose content was replaced; the next scan finds what it is now, and what has a
+    /// copy of it.
     fn cut(&mut self, at: usize) {
         let file = self.open.swap_remove(at);
-        tracing::warn!(
-            path = %file.shown(), stream = %file.stream.id, position = file.position,
-            "file was cut; its new content is a new stream"
-        );
-        // What was in it beyond is gone, and nothing to wait for.
-        file.stream.set_size(file.position);
+        if file.content.is_packed() {
+            tracing::info!(path = %file.shown(), "changed while it was decompressed; opening it again");
+        } else {
+            tracing::warn!(
+                path = %file.shown(), stream = %file.stream.id, position = file.position,
+                size_before = file.read_to, "file was cut; its new content is a new stream"
+            );
+            // What was in it beyond is gone, and nothing to wait for.
+            file.stream.set_size(file.position);
+        }
         self.buffer.release();
         self.rescan = true;
     }
@@ -292,48 +339,11 @@ impl Tail {
             "can't be read; trying again"
         );
         self.buffer.release();
-        let aside = Aside { why: Why::Failed, size: file.size(), modified: SystemTime::UNIX_EPOCH };
-        self.aside.insert(file.id, aside);
-    }
-
-    /// The last turns of a collector that stops: what is in the files now, up to one forward chunk
-    /// each, since a pod's last lines are written just before its end; and everything that can't be
-    /// found again.
-    fn finish(&mut self) {
-        let now = Instant::now();
-        self.look(now);
-        for at in 0..self.open.len() {
-            loop {
-                if !self.flushed() {
-                    return;
-                }
-                let file = &self.open[at];
-                let end = if file.is_deleted() { End::Final } else { End::More };
-                let once = file.is_listed();
-                match self.turn(at, now, end) {
-                    Ok((Ended::Full, _)) if !once => {}
-                    Ok(_) => break,
-                    Err(error) => {
-                        tracing::error!(path = %self.open[at].shown(), %error, "can't be read");
-                        break;
-                    }
-                }
-            }
-        }
-        self.flushed();
-    }
-
-    /// Waits until the outbox is empty; false if nobody takes from it any more.
-    fn flushed(&mut self) -> bool {
-        loop {
-            match self.outbox.flush() {
-                Flushed::Empty => return true,
-                Flushed::Closed => return false,
-                Flushed::Full => {
-                    self.watch.wait(Instant::now() + self.poll_interval, false);
-                }
-            }
-        }
+        file.stream.with_progress(|progress| progress.failed(error.to_string()));
+        // What can't be decompressed stays so until it changes.
+        let why = if file.content.is_packed() { Why::Damaged } else { Why::Failed };
+        let (size, modified) = (file.size(), file.modified());
+        self.aside.insert(file.id, Aside { why, size, modified, stream: Some(file.stream) });
     }
 }
 

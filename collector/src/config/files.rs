@@ -1,7 +1,9 @@
 //! `[[files]]`: one glob, and how what it matches is read.
 
 use serde::{Deserialize, Serialize};
-use trunkline_record::{Format, LogSettings, LogTimezone};
+use trunkline_record::LogSettings;
+
+use crate::format::{FormatChoice, WrittenWith, WrongSetting};
 
 /// One `[[files]]` section as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -10,12 +12,22 @@ pub struct FilesConfig {
     /// A glob: `*` and `?` within a name, `[…]`, and `**` over directories. It should also match the
     /// names that files get when they are rotated; a file matched twice belongs to the first section.
     pub path: String,
-    /// What the files hold.
-    #[serde(default = "csvlog")]
+    /// What the files hold, or `auto`.
+    #[serde(default = "auto")]
     pub format: String,
     /// The server's `log_timezone`, an IANA name; without it PostgreSQL's default abbreviations apply.
+    /// For Patroni's logs, the time zone of its process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_timezone: Option<String>,
+    /// The server's `log_line_prefix`, for stderr logs; without it the usual ones are tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_line_prefix: Option<String>,
+    /// Patroni's `log.format`; without it any line that begins with a time and a level is a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patroni_format: Option<String>,
+    /// Patroni's `log.dateformat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patroni_dateformat: Option<String>,
 }
 
 /// The same, checked.
@@ -23,13 +35,25 @@ pub struct FilesConfig {
 pub struct Files {
     /// The glob as written.
     pub glob: String,
-    /// The format of the records.
-    pub format: Format,
+    /// The format of the records, or that each file tells.
+    pub format: FormatChoice,
     /// With which settings they were written.
     pub settings: LogSettings,
 }
 
 impl FilesConfig {
+    /// What `path` matches, with everything else as it is by default.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            format: auto(),
+            log_timezone: None,
+            log_line_prefix: None,
+            patroni_format: None,
+            patroni_dateformat: None,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         self.build().map(drop)
     }
@@ -43,18 +67,30 @@ impl FilesConfig {
         }
         let format = self
             .format
-            .parse::<Format>()
-            .map_err(|error| ("files.format", format!("{:?}: {error}", self.format)))?;
-        let log_timezone = match &self.log_timezone {
-            None => LogTimezone::default(),
-            Some(zone) => zone
-                .parse::<LogTimezone>()
-                .map_err(|error| ("files.log_timezone", format!("{zone:?}: {error}")))?,
-        };
-        Ok(Files { glob: self.path.clone(), format, settings: log_timezone.into() })
+            .parse()
+            .map_err(|error| ("files.format", format!("{:?}: {error}, or auto", self.format)))?;
+        let settings = WrittenWith {
+            log_timezone: self.log_timezone.as_deref(),
+            log_line_prefix: self.log_line_prefix.as_deref(),
+            patroni_format: self.patroni_format.as_deref(),
+            patroni_dateformat: self.patroni_dateformat.as_deref(),
+        }
+        .understand()
+        .map_err(|WrongSetting { key, problem }| (qualified(key), problem))?;
+        Ok(Files { glob: self.path.clone(), format, settings })
     }
 }
 
-fn csvlog() -> String {
-    "csvlog".to_owned()
+fn qualified(key: &'static str) -> &'static str {
+    match key {
+        "log_timezone" => "files.log_timezone",
+        "log_line_prefix" => "files.log_line_prefix",
+        "patroni_format" => "files.patroni_format",
+        "patroni_dateformat" => "files.patroni_dateformat",
+        other => other,
+    }
+}
+
+fn auto() -> String {
+    "auto".to_owned()
 }

@@ -1,36 +1,45 @@
-//! Opens a file, or standard input, and decompresses what is compressed, by its first bytes.
+//! Opens a file, or standard input, and decompresses what is compressed.
 
 use std::{
     fs::File,
-    io::{self, BufReader, Cursor, Read},
+    io::{self, Cursor, Read},
     path::Path,
 };
 
-use flate2::read::MultiGzDecoder;
+use crate::{
+    compressed::{Compression, MAGIC_LEN},
+    format::unix_micros,
+};
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-
-/// The uncompressed content of `path`; `-` is standard input.
-pub(super) fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    if path == Path::new("-") {
-        return decompressed(Box::new(io::stdin().lock()));
-    }
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    decompressed(Box::new(file))
+/// What is parsed.
+pub(super) struct Input {
+    /// The uncompressed content.
+    pub(super) content: Box<dyn Read>,
+    /// When the file was last written, in microseconds since 1970.
+    pub(super) written: Option<i64>,
 }
 
-fn decompressed(mut raw: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
-    let mut head = Vec::with_capacity(ZSTD.len());
-    (&mut raw).take(ZSTD.len() as u64).read_to_end(&mut head)?;
-    let kind = (head.starts_with(&GZIP), head.starts_with(&ZSTD));
+/// The content of `path`; `-` is standard input.
+pub(super) fn open(path: &Path) -> io::Result<Input> {
+    if path == Path::new("-") {
+        return Ok(Input { content: decompressed(Box::new(io::stdin()))?, written: None });
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let written = metadata.modified().ok().and_then(unix_micros);
+    Ok(Input { content: decompressed(Box::new(file))?, written })
+}
+
+fn decompressed(mut raw: Box<dyn Read + Send>) -> io::Result<Box<dyn Read>> {
+    let mut head = Vec::with_capacity(MAGIC_LEN);
+    (&mut raw).take(MAGIC_LEN as u64).read_to_end(&mut head)?;
+    let compression = Compression::of(&head);
     let whole = Cursor::new(head).chain(raw);
-    Ok(match kind {
-        (true, _) => Box::new(MultiGzDecoder::new(BufReader::new(whole))),
-        (_, true) => Box::new(zstd::stream::read::Decoder::new(whole)?),
-        _ => Box::new(whole),
+    Ok(match compression {
+        Some(compression) => compression.decoder(whole)?,
+        None => Box::new(whole),
     })
 }

@@ -126,7 +126,7 @@ mod tests {
     fn section(glob: &Path) -> Files {
         Files {
             glob: glob.to_str().unwrap().into(),
-            format: Format::Csvlog,
+            format: Format::Csvlog.into(),
             settings: LogSettings::default(),
         }
     }

@@ -14,6 +14,10 @@ pub struct Facts {
     pub read_to: u64,
     /// It doesn't begin any more as it did.
     pub replaced: bool,
+    /// Nothing will ever be added to it.
+    pub complete: bool,
+    /// Its last record waits only for a line that could continue it.
+    pub open_ended: bool,
     /// For how long there has been something to read.
     pub unread_for: Duration,
     /// For how long the size hasn't changed.
@@ -45,6 +49,8 @@ pub struct Policy {
     pub age: Duration,
     /// After this pause of the writer there is nothing to wait for.
     pub pause: Duration,
+    /// After this pause of the writer no line continues the last record.
+    pub record_pause: Duration,
     /// A file that was replaced is complete when nothing has come for this long.
     pub finished_after: Duration,
     /// A deleted file is complete when nothing has come for this long.
@@ -56,6 +62,8 @@ pub struct Policy {
 pub enum Step {
     /// Read on.
     Read,
+    /// Take the last record as whole, unless something has come after all.
+    Pause,
     /// Nothing, at least for this long; without a limit, until something changes.
     Wait(Option<Duration>),
     /// Nothing follows: reject a torn last record and close.
@@ -75,17 +83,22 @@ pub fn next(facts: &Facts, policy: &Policy) -> Step {
         let due_by_age = policy.age.saturating_sub(facts.unread_for);
         let due_by_pause = policy.pause.saturating_sub(facts.quiet_for);
         let due = due_by_age.min(due_by_pause);
-        let now = unread >= policy.enough || facts.presence == Presence::Deleted || due.is_zero();
+        let hurry = facts.complete || facts.presence == Presence::Deleted;
+        let now = unread >= policy.enough || hurry || due.is_zero();
         return if now { Step::Read } else { Step::Wait(Some(due)) };
     }
     let complete_after = match facts.presence {
-        Presence::Listed { newer: false } => return Step::Wait(None),
-        Presence::Listed { newer: true } | Presence::Unlisted => policy.finished_after,
-        Presence::Deleted => policy.deleted_linger,
+        _ if facts.complete => Some(Duration::ZERO),
+        Presence::Listed { newer: false } => None,
+        Presence::Listed { newer: true } | Presence::Unlisted => Some(policy.finished_after),
+        Presence::Deleted => Some(policy.deleted_linger),
     };
-    match complete_after.saturating_sub(facts.quiet_for) {
-        Duration::ZERO => Step::Finish,
-        rest => Step::Wait(Some(rest)),
+    let pause_after = facts.open_ended.then_some(policy.record_pause);
+    let rest = |after: Duration| after.saturating_sub(facts.quiet_for);
+    match (complete_after.map(rest), pause_after.map(rest)) {
+        (Some(Duration::ZERO), _) => Step::Finish,
+        (_, Some(Duration::ZERO)) => Step::Pause,
+        (complete, pause) => Step::Wait([complete, pause].into_iter().flatten().min()),
     }
 }
 
@@ -98,6 +111,7 @@ mod tests {
         enough: 1000,
         age: Duration::from_millis(500),
         pause: Duration::from_millis(50),
+        record_pause: Duration::from_secs(2),
         finished_after: Duration::from_secs(300),
         deleted_linger: Duration::from_secs(1),
     };
@@ -105,15 +119,21 @@ mod tests {
     const OLDER: Presence = Presence::Listed { newer: true };
 
     /// A file read up to 100.
-    fn check(size: u64, unread_ms: u32, quiet_ms: u32, presence: Presence, expected: Step) {
-        let facts = Facts {
+    fn facts(size: u64, unread_ms: u32, quiet_ms: u32, presence: Presence) -> Facts {
+        Facts {
             size,
             read_to: 100,
             replaced: false,
+            complete: false,
+            open_ended: false,
             unread_for: MS * unread_ms,
             quiet_for: MS * quiet_ms,
             presence,
-        };
+        }
+    }
+
+    fn check(size: u64, unread_ms: u32, quiet_ms: u32, presence: Presence, expected: Step) {
+        let facts = facts(size, unread_ms, quiet_ms, presence);
         assert_eq!(next(&facts, &POLICY), expected, "{facts:?}");
     }
 
@@ -156,5 +176,34 @@ mod tests {
         for presence in [NEWEST, OLDER, Presence::Unlisted, Presence::Deleted] {
             check(99, 1000, 1000, presence, Step::Cut);
         }
+    }
+
+    fn check_open_ended(size: u64, quiet_ms: u32, presence: Presence, expected: Step) {
+        let facts = Facts { open_ended: true, ..facts(size, quiet_ms, quiet_ms, presence) };
+        assert_eq!(next(&facts, &POLICY), expected, "{facts:?}");
+    }
+
+    #[test]
+    fn a_record_that_could_be_continued_waits_for_a_pause() {
+        for presence in [NEWEST, OLDER, Presence::Unlisted] {
+            check_open_ended(100, 1999, presence, Step::Wait(Some(MS)));
+            check_open_ended(100, 2000, presence, Step::Pause);
+        }
+        check_open_ended(101, 2000, NEWEST, Step::Read);
+        check_open_ended(99, 2000, NEWEST, Step::Cut);
+    }
+
+    #[test]
+    fn a_file_that_is_complete_has_no_record_that_could_be_continued() {
+        check_open_ended(100, 300_000, OLDER, Step::Finish);
+        check_open_ended(100, 900, Presence::Deleted, Step::Wait(Some(MS * 100)));
+        check_open_ended(100, 1000, Presence::Deleted, Step::Finish);
+    }
+
+    #[test]
+    fn a_file_that_cannot_grow_is_read_to_its_end_and_finished_at_once() {
+        let complete = |size| Facts { complete: true, ..facts(size, 0, 0, NEWEST) };
+        assert_eq!(next(&complete(101), &POLICY), Step::Read);
+        assert_eq!(next(&complete(100), &POLICY), Step::Finish);
     }
 }

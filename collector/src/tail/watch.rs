@@ -21,7 +21,7 @@ use rustix::{
 };
 
 use super::wake::Wake;
-use crate::identity::FileId;
+use crate::{config::WatchMode, identity::FileId};
 
 /// Room for about a thousand events with the names of log files.
 const EVENT_BUFFER: usize = 64 * 1024;
@@ -49,7 +49,7 @@ pub struct News {
 #[derive(Debug)]
 pub struct Watch {
     wake: Wake,
-    /// None where the system gives none: then there is only polling.
+    /// None where the system gives none, or none are wanted: then there is only polling.
     inotify: Option<OwnedFd>,
     /// By name: the watch, and which directory it is (another one when it was made anew).
     watched: BTreeMap<PathBuf, (i32, FileId)>,
@@ -59,10 +59,16 @@ pub struct Watch {
 
 impl Watch {
     /// A watch over nothing yet, which `wake` interrupts.
-    pub fn new(wake: Wake) -> Self {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
-            .inspect_err(|error| tracing::warn!(%error, "no file events; polling"))
-            .ok();
+    pub fn new(wake: Wake, mode: WatchMode) -> Self {
+        let events = || {
+            inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
+                .inspect_err(|error| tracing::warn!(%error, "no file events; polling"))
+                .ok()
+        };
+        let inotify = match mode {
+            WatchMode::Auto => events(),
+            WatchMode::Poll => None,
+        };
         Self {
             wake,
             inotify,
@@ -154,7 +160,7 @@ mod tests {
     #[test]
     fn growth_and_names_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(Wake::new().unwrap());
+        let mut watch = Watch::new(Wake::new().unwrap(), WatchMode::Auto);
         assert!(watch.set(&[dir.path().to_owned()].into()));
         assert_eq!(watch.news(), News::default());
         let mut file = fs::File::create(dir.path().join("a")).unwrap();
@@ -172,7 +178,7 @@ mod tests {
     #[test]
     fn a_ring_before_the_sleep_is_not_lost_and_is_heard_once() {
         let wake = Wake::new().unwrap();
-        let watch = Watch::new(wake.clone());
+        let watch = Watch::new(wake.clone(), WatchMode::Auto);
         wake.ring();
         let started = Instant::now();
         watch.wait(started + Duration::from_secs(60), true);
@@ -184,7 +190,7 @@ mod tests {
     #[test]
     fn files_end_the_sleep_only_when_asked_for() {
         let dir = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(Wake::new().unwrap());
+        let mut watch = Watch::new(Wake::new().unwrap(), WatchMode::Auto);
         watch.set(&[dir.path().to_owned()].into());
         fs::write(dir.path().join("a"), "x").unwrap();
         let started = Instant::now();
@@ -198,7 +204,7 @@ mod tests {
     fn a_directory_that_was_made_anew_is_watched_anew() {
         let dir = tempfile::tempdir().unwrap();
         let inner = dir.path().join("inner");
-        let mut watch = Watch::new(Wake::new().unwrap());
+        let mut watch = Watch::new(Wake::new().unwrap(), WatchMode::Auto);
         assert!(!watch.set(&[inner.clone()].into()), "not there yet");
         fs::create_dir(&inner).unwrap();
         assert!(watch.set(&[inner.clone()].into()));

@@ -18,16 +18,12 @@ use crate::receiver::Receiver;
 pub fn config(dir: &Path, receiver: &Receiver) -> Config {
     let mut config = Config {
         state_dir: dir.join("state"),
-        files: vec![FilesConfig {
-            path: format!("{}/log/*.csv*", dir.display()),
-            format: "csvlog".into(),
-            log_timezone: None,
-        }],
+        files: vec![FilesConfig::new(format!("{}/log/*.csv*", dir.display()))],
         shutdown_grace: Duration::from_secs(5),
         ..Config::default()
     };
     config.source.pod = Some("pod-0".into());
-    config.ship.address = receiver.address.to_string();
+    config.ship.address = receiver.address.to_string().into();
     config.ship.backoff_max = Duration::from_millis(10);
     config.ship.ack_timeout = Duration::from_millis(300);
     config.chunk.age = Duration::from_millis(5);
