@@ -87,10 +87,14 @@ pub enum Reason {
     Columns(usize),
     /// A line that isn't the one flat JSON object that it should be.
     Json,
+    /// A line that isn't one of a container log.
+    Cri,
     /// The column doesn't hold what it should.
     Value(crate::Column),
     /// The record is longer than a reader is willing to hold.
     TooLong,
+    /// It says no time, nor does anything else in its stream.
+    NoTime,
 }
 
 impl fmt::Display for Reason {
@@ -99,8 +103,10 @@ impl fmt::Display for Reason {
             Self::Torn => f.write_str("torn record"),
             Self::Columns(count) => write!(f, "{count} columns, where csvlog has 23, 24 or 26"),
             Self::Json => f.write_str("not a JSON object of jsonlog"),
+            Self::Cri => f.write_str("not a line of a container log"),
             Self::Value(column) => write!(f, "invalid {}", column.name()),
             Self::TooLong => f.write_str("record too long"),
+            Self::NoTime => f.write_str("no time is known for it"),
         }
     }
 }
