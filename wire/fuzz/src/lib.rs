@@ -9,6 +9,8 @@ use trunkline_record::{End, Format, LogRecord, LogSettings, Parser, Rejected, Si
 struct Account {
     next: u64,
     records: u64,
+    /// Where each record, and each piece that is none, ends.
+    ends: Vec<u64>,
 }
 
 impl Account {
@@ -16,13 +18,18 @@ impl Account {
         assert_eq!(position, self.next, "handed over out of order, or with a gap");
         assert!(len > 0, "handed over nothing");
         self.next += len as u64;
+        self.ends.push(self.next);
         ControlFlow::Continue(())
     }
 }
 
 impl Sink for Account {
-    fn record(&mut self, position: u64, len: usize, _: &LogRecord<'_>) -> ControlFlow<()> {
+    fn record(&mut self, position: u64, len: usize, record: &LogRecord<'_>) -> ControlFlow<()> {
         self.records += 1;
+        if let Some(extra) = record.extra {
+            let extra = std::str::from_utf8(extra).expect("extra is UTF-8");
+            assert!(extra.starts_with('{') && extra.ends_with('}'), "extra is no object: {extra}");
+        }
         self.take(position, len)
     }
 
@@ -33,15 +40,20 @@ impl Sink for Account {
 
 /// The first byte says in what pieces the rest arrives.
 pub fn parse(format: Format, input: &[u8]) {
-    let Some((&step, log)) = input.split_first() else { return };
-    let whole = parse_in_pieces(format, log, log.len().max(1));
-    assert_eq!(whole.next, log.len() as u64, "bytes left over");
-    let pieces = parse_in_pieces(format, log, usize::from(step) + 1);
-    assert_eq!(pieces.next, whole.next, "bytes left over of pieces");
+    parse_with(format, &LogSettings::default(), input);
 }
 
-fn parse_in_pieces(format: Format, log: &[u8], step: usize) -> Account {
-    let mut parser = Parser::new(format, &LogSettings::default());
+/// The same, of a log that was written with these settings.
+pub fn parse_with(format: Format, settings: &LogSettings, input: &[u8]) {
+    let Some((&step, log)) = input.split_first() else { return };
+    let whole = parse_in_pieces(format, settings, log, log.len().max(1));
+    assert_eq!(whole.next, log.len() as u64, "bytes left over");
+    let pieces = parse_in_pieces(format, settings, log, usize::from(step) + 1);
+    assert_eq!(pieces, whole, "pieces make a difference");
+}
+
+fn parse_in_pieces(format: Format, settings: &LogSettings, log: &[u8], step: usize) -> Account {
+    let mut parser = Parser::new(format, settings);
     let mut account = Account::default();
     let (mut from, mut to) = (0, 0);
     while to < log.len() {
