@@ -6,6 +6,8 @@
 
 mod error;
 mod files;
+mod kubernetes;
+mod patroni;
 mod secret;
 mod ship;
 mod source;
@@ -22,8 +24,12 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::discover::selector::Selector;
+
 pub use error::ConfigError;
 pub use files::{Files, FilesConfig};
+pub use kubernetes::{Api, KubernetesConfig, SelectConfig};
+pub use patroni::PatroniConfig;
 pub use secret::Secret;
 pub use ship::{Addresses, ShipConfig, TlsConfig};
 pub use source::{SourceConfig, host_name};
@@ -42,6 +48,10 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// Where the logs come from; sent with every forward chunk.
     pub source: SourceConfig,
+    /// Where the role of the moment comes from.
+    pub patroni: PatroniConfig,
+    /// Collecting from all pods of a node.
+    pub kubernetes: KubernetesConfig,
     /// Which files are read, and how.
     pub files: Vec<FilesConfig>,
     /// Where forward chunks go.
@@ -62,6 +72,8 @@ impl Default for Config {
             state_dir: "/var/lib/trunkline-collector".into(),
             shutdown_grace: Duration::from_secs(10),
             source: SourceConfig::default(),
+            patroni: PatroniConfig::default(),
+            kubernetes: KubernetesConfig::default(),
             files: Vec::new(),
             ship: ShipConfig::default(),
             chunk: ChunkConfig::default(),
@@ -208,12 +220,23 @@ impl Config {
         )
     }
 
+    /// `[kubernetes]`, checked: which containers' logs are read, and the section that stands for all of
+    /// them; `file` is the configuration's, for the message.
+    pub fn pod_logs(&self, file: &Path) -> Result<(Vec<Selector>, Files), ConfigError> {
+        let selectors = self.kubernetes.selectors().map_err(|(key, problem)| {
+            ConfigError::Refused { file: file.to_owned(), key: key.into(), problem }
+        })?;
+        Ok((selectors, self.kubernetes.files()))
+    }
+
     /// What the types alone can't refuse: the first key that is wrong, and why.
     fn check(&self) -> Result<(), (&'static str, String)> {
         let refuse = |key, problem: &str| Err((key, problem.to_owned()));
-        if self.files.is_empty() {
+        if self.files.is_empty() && !self.kubernetes.enabled {
             return refuse("files", "no [[files]] section: nothing to collect");
         }
+        self.patroni.check()?;
+        self.kubernetes.check()?;
         for files in &self.files {
             files.check()?;
         }
@@ -238,6 +261,7 @@ impl Config {
             ("ship.backoff_max", self.ship.backoff_max),
             ("chunk.age", self.chunk.age),
             ("tail.poll_interval", self.tail.poll_interval),
+            ("tail.record_pause", self.tail.record_pause),
         ] {
             if duration < Duration::from_millis(1) {
                 return refuse(key, "must be at least 1ms");

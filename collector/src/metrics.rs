@@ -1,12 +1,20 @@
 //! Counters and gauges of the collector, as Prometheus reads them.
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
+mod connection;
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+};
 
 use prometheus_client::{
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
+
+pub use connection::{Connection, ConnectionState};
 
 use crate::streams::Streams;
 
@@ -39,6 +47,8 @@ pub struct Metrics {
     pub connects: Counter,
     /// 1 while connected.
     pub connection_up: Gauge,
+    /// How it stands with the connection, in words.
+    pub connection: Connection,
     /// Checkpoints written.
     pub checkpoint_writes: Counter,
     /// Checkpoints that could not be written.
@@ -56,6 +66,10 @@ pub struct Matched {
     pub files: usize,
     /// The globs that match none.
     pub none: Vec<String>,
+    /// How many more wait to be known who writes them.
+    pub waiting: usize,
+    /// Files and directories that can't be read, and why.
+    pub problems: BTreeMap<PathBuf, String>,
 }
 
 impl Metrics {
@@ -147,9 +161,10 @@ mod tests {
     fn streams(count: u64) -> Streams {
         let streams = Streams::new(Source::default(), []);
         for ino in 0..count {
-            let line = FirstLine::of(b"line\n").unwrap().fingerprint();
+            let line = FirstLine::of(b"line\n").unwrap();
             let file = FileId { dev: 1, ino };
-            let stream = streams.identify(file, line, "/a\"b", 100, SystemTime::now());
+            let stream =
+                streams.identify(streams.source(), file, &line, "/a\"b", 100, SystemTime::now());
             stream.set_size(100);
             streams.acknowledge(&stream, 60);
         }
@@ -160,7 +175,7 @@ mod tests {
     fn the_page_has_every_number() {
         let metrics = Metrics::default();
         metrics.records.inc_by(3);
-        metrics.set_matched(Matched { files: 2, none: Vec::new() });
+        metrics.set_matched(Matched { files: 2, ..Matched::default() });
         let page = metrics.page(&streams(2));
         for line in [
             "trunkline_collector_records_total 3",

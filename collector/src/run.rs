@@ -1,6 +1,6 @@
 //! The collector's life: build, bind, run, drain.
 
-use std::{net::SocketAddr, path::Path, sync::Arc, thread};
+use std::{net::SocketAddr, path::Path, sync::Arc, thread, time::Instant};
 
 use tokio::{
     net::TcpListener,
@@ -11,10 +11,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     checkpoint::{self, Checkpoint, StateDir, StateDirError},
-    config::{Config, ConfigError, Files, host_name},
+    config::{Config, ConfigError, Files},
+    discover::{kubernetes::Watch, patroni::Patroni},
     metrics::Metrics,
     outbox::outbox,
     ship::Ship,
+    sources::Sources,
     status::{self, Status},
     streams::Streams,
     tail::{Tail, Wake},
@@ -88,6 +90,8 @@ pub struct Collector {
     files: Vec<Files>,
     state_dir: StateDir,
     streams: Arc<Streams>,
+    sources: Arc<Sources>,
+    patroni: Option<Patroni>,
     listener: Option<TcpListener>,
     wake: Wake,
     metrics: Metrics,
@@ -102,14 +106,16 @@ impl Collector {
         config: Config,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
-        let files = config.files(file)?;
+        let mut files = config.files(file)?;
+        let wake = Wake::new()?;
+        let sources = Sources::of(file, &config, &mut files, Some(wake.clone()))?;
         let state_dir = StateDir::open(&config.state_dir)?;
         let checkpoint = Checkpoint::new(&state_dir);
         let remembered = checkpoint.load().map_err(|source| StartError::Checkpoint {
             path: checkpoint.path().display().to_string(),
             source,
         })?;
-        let source = config.source.resolve(|name| std::env::var(name).ok(), host_name());
+        let source = (*sources.own().source()).clone();
         tracing::info!(
             ?source, state_dir = %state_dir.path().display(), streams = remembered.len(),
             version = env!("CARGO_PKG_VERSION"), "starting"
@@ -123,7 +129,9 @@ impl Collector {
             };
         Ok(Self {
             streams: Arc::new(Streams::new(source, remembered)),
-            wake: Wake::new()?,
+            patroni: Patroni::new(&config.patroni, Arc::clone(sources.own())),
+            sources: Arc::new(sources),
+            wake,
             metrics: Metrics::default(),
             config,
             files,
@@ -141,7 +149,18 @@ impl Collector {
     /// Collects until `stop`, then drains: reads no more, ships what is framed, waits for acks within
     /// the grace period, writes the checkpoint.
     pub async fn run(self) -> Ended {
-        let Self { config, files, state_dir, streams, listener, wake, metrics, stop } = self;
+        let Self {
+            config,
+            files,
+            state_dir,
+            streams,
+            sources,
+            patroni,
+            listener,
+            wake,
+            metrics,
+            stop,
+        } = self;
         let tracker = TaskTracker::new();
         let ended = CancellationToken::new();
         let checkpoint = Checkpoint::new(&state_dir);
@@ -155,9 +174,23 @@ impl Collector {
             let status = Status {
                 metrics: metrics.clone(),
                 streams: Arc::clone(&streams),
-                address: config.ship.address.as_str().into(),
+                sources: Arc::clone(&sources),
+                patroni: patroni.as_ref().map(Patroni::shown),
+                address: config.ship.address.to_string().into(),
+                window: config.ship.window.as_u64(),
+                started: Instant::now(),
             };
             tracker.spawn(status::serve(listener, status, ended.clone()));
+        }
+        // It goes on while the collector drains: what is packed then has a source, too.
+        if let Some(mut patroni) = patroni {
+            // One answer before the first forward chunk, if it comes at once.
+            patroni.ask().await;
+            tracker.spawn(patroni.run(ended.clone()));
+        }
+        if sources.pod_logs().is_some() {
+            let watch = Watch::new(&config.kubernetes, Arc::clone(&sources));
+            tracker.spawn(watch.run(ended.clone()));
         }
         tracker.close();
 
@@ -166,6 +199,7 @@ impl Collector {
             &config,
             files,
             Arc::clone(&streams),
+            Arc::clone(&sources),
             outbox,
             wake.clone(),
             metrics.clone(),

@@ -18,9 +18,12 @@ use tokio::{
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::message;
 
-use self::{
+pub(crate) use self::{
     backoff::Backoff,
-    connection::{Upstreams, Wire},
+    connection::{Wire, client_config},
+};
+use self::{
+    connection::Upstreams,
     unacked::{Acknowledged, Unacked},
 };
 use crate::{config::ShipConfig, metrics::Metrics, outbox::Inbox, streams::Streams};
@@ -99,6 +102,7 @@ impl Ship {
                     self.metrics.connection_up.set(0);
                     self.unacked.rewind();
                     let Err(lost) = ended else { return };
+                    self.metrics.connection.down(&lost);
                     // One that never came to be is like one that can't be made.
                     if failures.count == 0 {
                         tracing::warn!(
@@ -112,7 +116,10 @@ impl Ship {
                         backoff.reset();
                     }
                 }
-                Err(error) => failures.log(&self.config.address.to_string(), &error),
+                Err(error) => {
+                    self.metrics.connection.down(&error);
+                    failures.log(&self.config.address.to_string(), &error);
+                }
             }
             let pause = backoff.next(rand::random());
             tokio::select! {
@@ -223,6 +230,7 @@ impl Ship {
         failures.over();
         self.metrics.connects.inc();
         self.metrics.connection_up.set(1);
+        self.metrics.connection.up(&address);
         tracing::info!(%address, unacked = self.unacked.len(), "connected");
     }
 

@@ -8,17 +8,18 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use trunkline_record::Source;
 
 use crate::{
+    config::{Api, Config, ConfigError, Files, host_name},
     discover::{
         annotations::Hints,
         kubernetes::{Access, State},
         pod_path::PodPath,
-        pods::{Located, Pods},
+        pods::{Located, Patience, Pods},
         writer::Writer,
     },
     tail::Wake,
@@ -55,12 +56,34 @@ impl Sources {
         }
     }
 
-    /// The same with the logs of a node's pods; `wake` is rung when something is learned.
-    #[must_use]
-    pub fn with_pods(mut self, logs: PodLogs, wake: Wake) -> Self {
-        self.pods = Some(logs);
-        self.wake = Some(wake);
-        self
+    /// As it is configured: with `[kubernetes]` the pods' logs get a section of their own among `files`.
+    /// `wake` is rung when something is learned. `file` is the configuration's, for messages.
+    pub fn of(
+        file: &Path,
+        config: &Config,
+        files: &mut Vec<Files>,
+        wake: Option<Wake>,
+    ) -> Result<Self, ConfigError> {
+        let own = config.source.resolve(|name| std::env::var(name).ok(), host_name());
+        let node = own.node.clone();
+        let mut sources = Self { wake, ..Self::new(own) };
+        let kubernetes = &config.kubernetes;
+        if kubernetes.enabled {
+            let (selectors, section) = config.pod_logs(file)?;
+            // It was checked with the configuration.
+            let off = kubernetes.api().is_ok_and(|api| api == Api::Off);
+            let wait = if off { Duration::ZERO } else { kubernetes.metadata_wait };
+            let patience = Patience { wait, remember: kubernetes.remember };
+            let access = if off { Access::Off } else { Access::Connecting };
+            files.push(section);
+            sources.pods = Some(PodLogs {
+                dir: kubernetes.pod_logs.clone(),
+                section: files.len() - 1,
+                pods: Mutex::new(Pods::new(selectors, node, patience)),
+                api: Mutex::new(State::new(access)),
+            });
+        }
+        Ok(sources)
     }
 
     /// Who writes what is in no pod's directory.
@@ -108,9 +131,9 @@ impl Sources {
 }
 
 impl PodLogs {
-    /// The logs in `dir`, which `section` stands for.
-    pub fn new(dir: PathBuf, section: usize, pods: Pods, access: Access) -> Self {
-        Self { dir, section, pods: Mutex::new(pods), api: Mutex::new(State::new(access)) }
+    /// Index of the section that stands for them.
+    pub fn section(&self) -> usize {
+        self.section
     }
 
     /// Looks at, or changes, what is known of pods.

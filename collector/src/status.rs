@@ -1,10 +1,15 @@
-//! `/metrics`, `/health/live` and `/health/ready`.
+//! `/status`, `/metrics`, `/health/live` and `/health/ready`.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+mod report;
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Instant,
+};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Query, State},
     http::{StatusCode, header},
     response::IntoResponse,
     routing::get,
@@ -13,7 +18,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, streams::Streams};
+use self::report::{Asked, Report};
+use crate::{discover::patroni, metrics::Metrics, sources::Sources, streams::Streams};
 
 /// What the pages show.
 #[derive(Clone)]
@@ -22,13 +28,22 @@ pub struct Status {
     pub metrics: Metrics,
     /// The streams, for the lag.
     pub streams: Arc<Streams>,
+    /// Who writes them.
+    pub sources: Arc<Sources>,
+    /// Patroni, where it is asked.
+    pub patroni: Option<patroni::Shown>,
     /// Where the collector ships to, for messages.
     pub address: Arc<str>,
+    /// The window's size in bytes.
+    pub window: u64,
+    /// When the collector started.
+    pub started: Instant,
 }
 
 /// Serves until `stop`.
 pub async fn serve(listener: TcpListener, status: Status, stop: CancellationToken) {
     let pages = Router::new()
+        .route("/status", get(report))
         .route("/metrics", get(metrics))
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
@@ -38,6 +53,10 @@ pub async fn serve(listener: TcpListener, status: Status, stop: CancellationToke
     if let Err(error) = server.await {
         tracing::error!(%error, "status endpoint ended");
     }
+}
+
+async fn report(State(status): State<Status>, asked: Query<Asked>) -> Json<Report> {
+    Json(status.report(&asked))
 }
 
 async fn metrics(State(status): State<Status>) -> impl IntoResponse {
@@ -116,9 +135,14 @@ mod tests {
         let status = Status {
             metrics: Metrics::default(),
             streams: Arc::new(Streams::new(Source::default(), [])),
+            sources: Arc::new(Sources::new(Source::default())),
+            patroni: None,
             address: "ingester:24224".into(),
+            window: 1,
+            started: Instant::now(),
         };
-        status.metrics.set_matched(Matched { files: 0, none: vec!["/log/*.csv".into()] });
+        let none = vec!["/log/*.csv".into()];
+        status.metrics.set_matched(Matched { none, ..Matched::default() });
         status.metrics.checkpoint_failing.store(true, Relaxed);
         let answer = get(&status, "/health/ready").await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
@@ -130,7 +154,7 @@ mod tests {
         assert!(get(&status, "/health/live").await.starts_with("HTTP/1.1 200"));
 
         status.metrics.connection_up.set(1);
-        status.metrics.set_matched(Matched { files: 1, none: Vec::new() });
+        status.metrics.set_matched(Matched { files: 1, ..Matched::default() });
         status.metrics.checkpoint_failing.store(false, Relaxed);
         assert!(get(&status, "/health/ready").await.starts_with("HTTP/1.1 200"));
         let answer = get(&status, "/metrics").await;

@@ -2,19 +2,23 @@
 //! positions and moves `read`, the ship task moves `acked`, the checkpoint is a picture of it, the
 //! status page sums it up.
 
+mod progress;
+
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::sync::Notify;
 use trunkline_record::{Source, StreamId};
 
-use crate::identity::{FileId, Fingerprint, stream_id};
+pub use progress::Progress;
+
+use crate::identity::{FileId, Fingerprint, FirstLine, stream_id};
 
 /// One file of this pod, as long as it is remembered.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub struct Stream {
     size: AtomicU64,
     /// Unix seconds.
     seen: AtomicU64,
+    progress: Mutex<Progress>,
 }
 
 impl Stream {
@@ -57,6 +62,7 @@ impl Stream {
             read: AtomicU64::new(position),
             size: AtomicU64::new(position),
             seen: AtomicU64::new(unix_seconds(seen)),
+            progress: Mutex::default(),
         }
     }
 
@@ -78,6 +84,25 @@ impl Stream {
     /// Says how large the file is.
     pub fn set_size(&self, size: u64) {
         self.size.store(size, Relaxed);
+        let acked = self.acked();
+        self.with_progress(|progress| progress.sized(size, acked, Instant::now()));
+    }
+
+    /// How large the file was when it was last looked at.
+    pub fn size(&self) -> u64 {
+        self.size.load(Relaxed)
+    }
+
+    /// Looks at, or adds to, what is told of it beyond its positions.
+    pub fn with_progress<T>(&self, look: impl FnOnce(&mut Progress) -> T) -> T {
+        // A panic can't leave more than a count behind that is off by one.
+        look(&mut self.progress.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether it is a file of this source, rather than one that happens to begin like it.
+    fn is_of(&self, identity: &Source, by_line: bool) -> bool {
+        let ino = (!by_line).then_some(self.file.ino);
+        self.id == stream_id(identity, ino, &self.fingerprint, self.generation)
     }
 
     /// Bytes in the file that are not acknowledged.
@@ -116,42 +141,90 @@ impl Streams {
         &self.source
     }
 
-    /// The stream that an opened file is, with the position where reading goes on.
+    /// The stream that an opened file of the source `identity` is, with the position where reading
+    /// goes on.
     ///
     /// A known stream that was read beyond the file's `size` is not this file any more: it was cut
     /// shorter, and the next generation begins at 0. (A collector that has lost its checkpoint doesn't
     /// know of generations; servers don't write the same first line twice.)
     pub fn identify(
         &self,
+        identity: &Source,
         file: FileId,
-        fingerprint: Fingerprint,
+        first_line: &FirstLine,
         path: &str,
         size: u64,
         now: SystemTime,
     ) -> Arc<Stream> {
+        let (fingerprint, by_line) = (first_line.fingerprint(), first_line.is_cri());
         let mut known = self.lock();
         let latest = known
             .values()
-            .filter(|stream| stream.file.ino == file.ino && stream.fingerprint == fingerprint)
+            .filter(|stream| by_line || stream.file.ino == file.ino)
+            .filter(|stream| stream.fingerprint == fingerprint)
+            .filter(|stream| stream.is_of(identity, by_line))
             .max_by_key(|stream| stream.generation);
         let generation = match latest {
-            Some(stream) if stream.read() <= size => {
+            // An incomplete copy of a container's log is no cut.
+            Some(stream) if stream.read() <= size || stream.file.ino != file.ino => {
                 stream.set_seen(now);
                 return Arc::clone(stream);
             }
             Some(stream) => stream.generation + 1,
             None => 0,
         };
-        let id = stream_id(&self.source, file.ino, &fingerprint, generation);
+        let ino = (!by_line).then_some(file.ino);
+        let id = stream_id(identity, ino, &fingerprint, generation);
         let path = path.to_owned();
         let stream = Arc::new(Stream::remembered(id, file, fingerprint, generation, path, 0, now));
         known.insert(id, Arc::clone(&stream));
         stream
     }
 
+    /// The stream that a file of the source `identity` is or may be a copy of, if it is known.
+    pub fn find(
+        &self,
+        identity: &Source,
+        file: FileId,
+        first_line: &FirstLine,
+    ) -> Option<Arc<Stream>> {
+        let (fingerprint, by_line) = (first_line.fingerprint(), first_line.is_cri());
+        let known = self.lock();
+        let own = known
+            .values()
+            .filter(|stream| stream.file.ino == file.ino && stream.fingerprint == fingerprint)
+            .filter(|stream| stream.is_of(identity, by_line))
+            .max_by_key(|stream| stream.generation)
+            .cloned();
+        drop(known);
+        own.or_else(|| self.original(identity, file, first_line))
+    }
+
+    /// The stream that an opened file may be a copy of: one that began in another file, with the same
+    /// first line, which no other file can begin with.
+    pub fn original(
+        &self,
+        identity: &Source,
+        file: FileId,
+        first_line: &FirstLine,
+    ) -> Option<Arc<Stream>> {
+        if !first_line.is_cri() && !first_line.tells_its_moment() {
+            return None;
+        }
+        let (fingerprint, by_line) = (first_line.fingerprint(), first_line.is_cri());
+        let known = self.lock();
+        let alike = || {
+            let like = known.values().filter(|stream| stream.fingerprint == fingerprint);
+            like.filter(|stream| stream.is_of(identity, by_line))
+        };
+        let own = alike().any(|stream| stream.file.ino == file.ino);
+        if own { None } else { alike().max_by_key(|stream| stream.generation).cloned() }
+    }
+
     /// Moves a stream's acknowledged position and lets the checkpoint know.
     pub fn acknowledge(&self, stream: &Stream, to: u64) {
         stream.acked.fetch_max(to, Relaxed);
+        stream.with_progress(|progress| progress.acknowledged(to));
         self.changed.notify_one();
     }
 
@@ -195,16 +268,16 @@ fn unix_seconds(time: SystemTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::FirstLine;
 
     fn streams() -> Streams {
         Streams::new(Source { pod: Some("pod".into()), ..Source::default() }, [])
     }
 
     fn identify(streams: &Streams, ino: u64, line: &[u8], size: u64) -> Arc<Stream> {
-        let print = FirstLine::of(line).unwrap().fingerprint();
+        let line = FirstLine::of(line).unwrap();
         let file = FileId { dev: 1, ino };
-        streams.identify(file, print, "/f", size, UNIX_EPOCH + Duration::from_secs(100))
+        let now = UNIX_EPOCH + Duration::from_secs(100);
+        streams.identify(streams.source(), file, &line, "/f", size, now)
     }
 
     #[test]
@@ -238,6 +311,50 @@ mod tests {
         assert_eq!(identify(&streams, 7, b"line\n", 70).id, cut.id);
         assert_eq!(identify(&streams, 7, b"line\n", 120).id, cut.id, "longer than the first was");
         assert_eq!(identify(&streams, 7, b"line\n", 10).generation, 2);
+    }
+
+    #[test]
+    fn a_containers_log_is_one_stream_whatever_file_it_is_in() {
+        let line = b"2026-11-22T22:36:24.800123456Z stdout F text\n";
+        let first = identify(&streams(), 7, line, 100);
+        assert_eq!(first.id, identify(&streams(), 8, line, 100).id, "with nothing remembered");
+        let streams = streams();
+        let first = identify(&streams, 7, line, 100);
+        first.set_read(100);
+        let copy = identify(&streams, 8, line, 60);
+        assert_eq!((copy.id, copy.read()), (first.id, 100), "a copy that isn't complete yet");
+        assert_eq!(identify(&streams, 7, line, 60).generation, 1, "cut in place");
+    }
+
+    #[test]
+    fn a_copy_is_known_by_a_first_line_that_tells_its_moment() {
+        let streams = streams();
+        let (moment, word) = (b"2026-11-22 22:36:24.800 UTC,,,1,\n", b"starting\n");
+        let original = |ino, line: &[u8]| {
+            let (file, line) = (FileId { dev: 1, ino }, FirstLine::of(line).unwrap());
+            streams.original(streams.source(), file, &line).map(|s| s.id)
+        };
+        assert_eq!(original(8, moment), None);
+        let first = identify(&streams, 7, moment, 100);
+        identify(&streams, 7, word, 100);
+        assert_eq!(original(8, moment), Some(first.id));
+        assert_eq!(original(7, moment), None, "the file itself");
+        assert_eq!(original(8, word), None);
+    }
+
+    #[test]
+    fn files_of_two_pods_that_begin_alike_are_two_streams() {
+        let streams = Streams::new(Source::default(), []);
+        let of = |pod: &str| Source { pod: Some(pod.into()), ..Source::default() };
+        let moment = FirstLine::of(b"2026-11-22T22:36:24.800123456Z stdout F text\n").unwrap();
+        let file = |ino| FileId { dev: 1, ino };
+        let identify =
+            |pod, ino| streams.identify(&of(pod), file(ino), &moment, "/f", 100, UNIX_EPOCH);
+        let first = identify("a", 7);
+        assert_ne!(first.id, identify("b", 8).id);
+        assert_eq!(first.id, identify("a", 9).id);
+        assert_eq!(streams.original(&of("a"), file(9), &moment).map(|s| s.id), Some(first.id));
+        assert!(streams.original(&of("c"), file(9), &moment).is_none());
     }
 
     #[test]

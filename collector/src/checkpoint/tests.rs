@@ -27,10 +27,10 @@ impl Scene {
 fn streams() -> Streams {
     let streams = Streams::new(Source::default(), []);
     for (ino, position) in [(1, 100), (2, u64::MAX)] {
-        let line = FirstLine::of(b"line\n").unwrap().fingerprint();
+        let line = FirstLine::of(b"line\n").unwrap();
         let seen = UNIX_EPOCH + Duration::from_secs(1_800_000_000 + ino);
         let file = FileId { dev: 9, ino };
-        let stream = streams.identify(file, line, "/log/\"ü\"\n.csv", 0, seen);
+        let stream = streams.identify(streams.source(), file, &line, "/log/\"ü\"\n.csv", 0, seen);
         streams.acknowledge(&stream, position);
     }
     streams

@@ -49,11 +49,59 @@ fn the_sample_names_every_key() {
         node: some(),
         role: some(),
     };
+    all.patroni.url = some();
+    all.kubernetes.select = vec![SelectConfig {
+        cluster_label: some(),
+        role_label: some(),
+        roles: [("leader".to_owned(), "primary".to_owned())].into(),
+        ..SelectConfig::default()
+    }];
     let all = toml::to_string(&all).unwrap();
     let keys = all.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key);
     for key in keys {
         let (set, out) = (format!("\n{key} = "), format!("\n# {key} = "));
         assert!(SAMPLE.contains(&set) || SAMPLE.contains(&out), "{key} is not in the sample");
+    }
+}
+
+#[test]
+fn kubernetes_needs_no_files_and_says_what_is_wrong_with_a_selector() {
+    let config = load("[kubernetes]\nenabled = true").unwrap();
+    let (selectors, section) = config.pod_logs(Path::new("c.toml")).unwrap();
+    assert!(selectors.len() > 4, "all presets");
+    assert_eq!(section.glob, "/var/log/pods/*/*/*.log*");
+    let select = "[kubernetes]\nenabled = true\npreset = []\n";
+    refuses(select, "/c.toml: kubernetes.preset: neither a preset nor");
+    let select = format!("{select}[[kubernetes.select]]\n");
+    load(&select).unwrap();
+    for (line, expected) in [
+        ("labels = 'a in b'", "kubernetes.select.labels: \"a in b\" is not a requirement"),
+        ("pods = ['a[']", "kubernetes.select.pods: \"a[\": "),
+        ("role_label = 'a b'", "kubernetes.select.role_label: \"a b\" is no label's key"),
+        ("role = 'x'", "kubernetes.select.0.role: unknown field"),
+    ] {
+        refuses(&format!("{select}{line}"), &format!("/c.toml: {expected}"));
+    }
+    let more = |line: &str| format!("{LEAST}[kubernetes]\n{line}");
+    refuses(&more("preset = ['x']"), "/c.toml: kubernetes.preset: \"x\" is none of stackgres");
+    refuses(&more("api = 'x'"), "/c.toml: kubernetes.api: \"x\" is neither");
+    refuses(&more("pod_logs = 'x'"), "/c.toml: kubernetes.pod_logs: \"x\" is not an absolute");
+}
+
+#[test]
+fn patronis_url_is_checked() {
+    let patroni = |lines: &str| format!("{LEAST}[patroni]\n{lines}");
+    load(&patroni("url = 'http://[::1]:8008/patroni'")).unwrap();
+    load(&patroni("url = 'https://p:8008'\ntls = { ca = '/ca.pem' }")).unwrap();
+    for (lines, expected) in [
+        ("url = 'https://p:8008'", "url: \"https://p:8008\" needs [patroni.tls]"),
+        ("url = 'p:8008'", "url: \"p:8008\" is neither http nor https"),
+        ("url = '/patroni'", "url: \"/patroni\" names no host"),
+        ("url = 'http://a b'", "url: \"http://a b\" is not a URL"),
+        ("timeout = '0s'", "timeout: must be at least 1ms"),
+        ("interval = '1m'", "role_expires: must be longer"),
+    ] {
+        refuses(&patroni(lines), &format!("/c.toml: patroni.{expected}"));
     }
 }
 
@@ -118,6 +166,18 @@ fn a_wrong_configuration_is_one_line_with_file_key_and_problem() {
     );
     refuses("[[files]]\npath = '/a'\nformat = 'xml'", "/c.toml: files.format: ");
     refuses("[[files]]\npath = '/a'\nlog_timezone = 'Mars'", "/c.toml: files.log_timezone: ");
+    refuses(
+        "[[files]]\npath = '/a'\nlog_line_prefix = \"%m\\n\"",
+        "/c.toml: files.log_line_prefix: \"%m\\n\": ",
+    );
+    refuses(
+        "[[files]]\npath = '/a'\npatroni_format = 'x'\npatroni_dateformat = '%Q'",
+        "/c.toml: files.patroni_format: \"x\": ",
+    );
+    refuses(
+        "[[files]]\npath = '/a'\npatroni_dateformat = '%Q'",
+        "/c.toml: files.patroni_dateformat: \"%Q\": ",
+    );
     refuses("[[files]]\npath = '/a'\nwatch = 'poll'", "/c.toml: files.0.watch: unknown field");
     refuses(&format!("{LEAST}[tail]\nwatch = 'inotify'"), "/c.toml: tail.watch: unknown variant");
     refuses("[[files]]\nformat = 'csvlog'", "/c.toml: files.0: missing field `path`");

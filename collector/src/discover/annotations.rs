@@ -77,6 +77,7 @@ impl Hints {
             return Cow::Borrowed(files);
         }
         let mut files = files.clone();
+        files.settings.content = self.format.or(files.settings.content);
         if let Some(prefix) = &self.log_line_prefix {
             files.settings.log_line_prefix = Some(prefix.clone());
         }

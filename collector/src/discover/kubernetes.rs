@@ -26,7 +26,7 @@ use super::{
     pods::{Pod, Pods},
 };
 use crate::{
-    config,
+    config::{self, KubernetesConfig},
     sources::{PodLogs, Sources},
 };
 
@@ -76,9 +76,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A task that tells `sources` of the pods on `node`.
-    pub fn new(api: config::Api, node: Option<String>, sources: Arc<Sources>) -> Self {
-        Self { api, node, sources }
+    /// A task that tells `sources` of the pods on their node.
+    pub fn new(config: &KubernetesConfig, sources: Arc<Sources>) -> Self {
+        // It was checked with the configuration.
+        let api = config.api().unwrap_or(config::Api::Off);
+        Self { api, node: sources.own().source().node.clone(), sources }
     }
 
     /// Watches until `stop`.

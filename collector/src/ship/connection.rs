@@ -89,7 +89,7 @@ impl Upstreams {
 ///
 /// # Errors
 /// Names the file that can't be used.
-fn client_config(tls: &TlsConfig) -> io::Result<ClientConfig> {
+pub(crate) fn client_config(tls: &TlsConfig) -> io::Result<ClientConfig> {
     let named = |file: &std::path::Path, error: &dyn std::fmt::Display| {
         io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()))
     };

@@ -230,6 +230,25 @@ async fn annotations_decide_what_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_annotation_says_what_a_containers_lines_are() {
+    let scene = Scene::new().await;
+    let annotations = &[("trunkline.io/format.connection-pooler", "stderr")];
+    let labels = &[("application", "db-connection-pooler"), ("cluster-name", "orders")];
+    let (plain, said) = (Pod { labels, ..POD }, Pod { uid: "u-1", labels, annotations, ..POD });
+    for pod in [&plain, &said] {
+        scene.api.apply(pod);
+        // By itself it is taken for Patroni's.
+        scene.write(pod, "connection-pooler", pod.uid);
+        scene.write(pod, "connection-pooler", "last");
+    }
+    let running = Running::start(scene.config.clone());
+    scene.arrives("u-0").await;
+    scene.arrives("2026-11-22 22:36:24,800 INFO: u-1").await;
+    running.stop().await;
+    scene.unbreached();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_permission_the_path_alone_counts_and_the_page_says_so() {
     let mut scene = Scene::new().await;
     scene.api.apply(&POD);
@@ -275,6 +294,47 @@ async fn without_an_api_nothing_is_waited_for() {
     let running = Running::start(scene.config.clone());
     assert_eq!(scene.arrives("one").await, source(None, None));
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_config_says_of_each_file_whose_it_is_and_how_far() {
+    let scene = Scene::new().await;
+    scene.api.apply(&POD);
+    scene.write(&POD, "postgres", "one");
+    let running = Running::start(scene.config.clone());
+    scene.arrives("one").await;
+    running.stop().await;
+    let read = fs::metadata(scene.log(&POD, "postgres")).unwrap().len();
+    scene.write(&POD, "postgres", "two");
+    scene.write(&POD, "exporter", "unselected");
+    let unknown = Pod { name: "unknown-0", uid: "u-8", ..POD };
+    scene.write(&unknown, "postgres", "one");
+    let toml = scene.dir.path().join("collector.toml");
+    fs::write(&toml, toml::to_string(&scene.config).unwrap()).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_trunkline-collector"))
+        .args(["check-config", "--config", toml.to_str().unwrap()])
+        .env_clear()
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    let path = scene.log(&POD, "postgres");
+    let size = fs::metadata(&path).unwrap().len();
+    for expected in [
+        "# pods of this node: 1".to_owned(),
+        "# files that match now: 1\n".to_owned(),
+        format!("#   cri {size:>12} bytes  {:>12} to go  {}\n", size - read, path.display()),
+        format!(
+            "namespace=shop cluster=orders pod=orders-0 container=postgres node={NODE} role=primary"
+        ),
+        format!(
+            "of a pod that the API doesn't know: {}",
+            scene.log(&unknown, "postgres").display()
+        ),
+        "# logs of pods that nothing selects: 1\n".to_owned(),
+    ] {
+        assert!(text.contains(&expected), "{expected} in {text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ use trunkline_forward::{
     EntryReader, Inflater, Limits, Message, ack,
     server::{Event, Server},
 };
-use trunkline_record::{ChunkHeader, Column, RecordSlots, Row, Slot, StreamId};
+use trunkline_record::{ChunkHeader, Column, RecordSlots, Row, Slot, Source, StreamId};
 
 /// What happens to one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub struct Arrival {
     pub to: u64,
     pub acked: u64,
     pub bytes: usize,
+    pub source: Source,
 }
 
 /// What is stored of one stream.
@@ -184,6 +185,7 @@ impl Receiver {
             to: header.to,
             acked: header.acked,
             bytes: message.packed_len(),
+            source: header.source.clone(),
         };
         self.look(|state| {
             let fate = (state.decide)(&arrival);

@@ -13,9 +13,9 @@ use crate::{
 
 fn stream(name: u8) -> Arc<Stream> {
     let streams = Streams::new(Source::default(), []);
-    let line = FirstLine::of(&[name, b'\n']).unwrap().fingerprint();
+    let line = FirstLine::of(&[name, b'\n']).unwrap();
     let file = FileId { dev: 0, ino: 0 };
-    streams.identify(file, line, "/f", 0, std::time::SystemTime::now())
+    streams.identify(streams.source(), file, &line, "/f", 0, std::time::SystemTime::now())
 }
 
 fn chunk(stream: &Arc<Stream>, from: u64) -> Chunk {
