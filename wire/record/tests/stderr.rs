@@ -9,5 +9,9 @@ mod behaviour;
 mod corpus;
 #[path = "support/corpus.rs"]
 mod fixtures;
+#[path = "stderr/mixed.rs"]
+mod mixed;
+#[path = "stderr/properties.rs"]
+mod properties;
 #[path = "stderr/support.rs"]
 mod support;

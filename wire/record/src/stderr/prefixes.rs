@@ -118,10 +118,13 @@ impl Prefixes {
     /// A disk that was full leaves records that stop anywhere, and the next one follows on the line. One that stops in its prefix then
     /// seems to have a name that holds the whole next prefix. Of one that stops later nothing can be told: its text may quote a log.
     pub(super) fn start_behind_torn(&mut self, line: &[u8], heading: &Heading) -> Option<usize> {
+        if !self.all.iter().any(LinePrefix::begins_with_time) {
+            return None;
+        }
         let names = [Escape::User, Escape::Database, Escape::Application];
         let places = names.into_iter().filter_map(|name| heading.spans.place(name));
         for (from, to) in places.filter(|(from, to)| to - from > START) {
-            for at in (from..to).filter(|at| looks_like_start(&line[*at..])) {
+            for at in (from.max(1)..to).filter(|at| looks_like_start(&line[*at..])) {
                 let found = self.heading(&line[at..], Words::Known).0;
                 if found.is_some_and(|found| at + found.text == heading.text) {
                     return Some(at);
@@ -133,6 +136,13 @@ impl Prefixes {
 }
 
 impl LinePrefix {
+    /// Whether the first thing in a line is its time.
+    fn begins_with_time(&self) -> bool {
+        let first = self.parts.first();
+        let is_time = |escape| matches!(escape, Escape::Time | Escape::TimeMillis);
+        matches!(first, Some(Part::Field(field)) if is_time(field.escape))
+    }
+
     /// Whether a line showed more of the prefix than any process does.
     fn is_whole_in(&self, spans: &Spans, line: &[u8]) -> bool {
         let mut behind_stop = self.parts.iter().skip_while(|part| **part != Part::Stop);

@@ -201,6 +201,15 @@ fn a_record_behind_one_that_stops_in_its_prefix_is_found() {
     check(&found.records[0], &[(Column::Message, "m"), (Column::DatabaseName, "shop")]);
 }
 
+/// Found by fuzzing: a name that begins with a time, at the line's very beginning.
+#[test]
+fn a_name_with_a_time_is_a_name_where_no_prefix_begins_with_one() {
+    let prefix = Arrival::whole(Some("%u%t "));
+    let name = "2026-11-22 22:46:00 x";
+    let found = prefix.parse(format!("{name}2026-11-22 22:46:01 UTC LOG:  m\n").as_bytes());
+    check(&found.records[0], &[(Column::UserName, name), (Column::Message, "m")]);
+}
+
 #[test]
 fn a_quoted_log_splits_nothing() {
     let fake = line(9, "LOG:  fake");
