@@ -2,11 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use crate::timestamp::{START, looks_like_start};
+use crate::lines::is_csvlog;
 use crate::{End, Format, LogRecord, LogSettings, Parser, Rejected, Sink, Table, cri};
-
-/// The longest fraction of a second and name of a zone behind which a first column may end.
-const MAX_ZONE: usize = 64;
 
 impl Format {
     /// The format in which the beginning of a log has a whole record; `None` when it has none yet, or is in no known format.
@@ -70,12 +67,7 @@ fn first_record(
 
 /// Whether a line begins as csvlog's records do, one of which may go on over many lines, whatever these look like.
 fn begins_csvlog(text: &[u8]) -> bool {
-    text.split(|byte| *byte == b'\n').filter(|line| looks_like_start(line)).any(|line| {
-        let rest = line.get(START..).unwrap_or_default();
-        let column = rest.iter().take(MAX_ZONE).position(|byte| *byte == b',');
-        let column = column.and_then(|end| rest.get(..end)).unwrap_or_default();
-        column.iter().filter(|byte| **byte == b' ').count() == 1
-    })
+    text.split(|byte| *byte == b'\n').any(is_csvlog)
 }
 
 /// The position of the first record that a line begins with.

@@ -18,6 +18,7 @@ use crate::stderr::{Said, ServerRecord};
 use crate::{Column, End, LogRecord, LogSettings, Reason, Rejected, Sink, Table, Timestamp};
 
 use embedded::Embedded;
+pub(crate) use look::is_csvlog;
 use look::{Found, Readers};
 use traceback::{Traceback, Verdict};
 

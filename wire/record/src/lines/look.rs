@@ -150,7 +150,7 @@ impl Readers {
 }
 
 /// Whether csvlog begins so: `2026-11-22 23:06:32.715 UTC,`. Patroni has the comma before the fraction, and no other log has one.
-pub(super) fn is_csvlog(line: &[u8]) -> bool {
+pub(crate) fn is_csvlog(line: &[u8]) -> bool {
     let zone = || {
         let (fraction, zone) = line.get(START..)?.split_first_chunk::<5>()?;
         let is_fraction =
