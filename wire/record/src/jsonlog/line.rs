@@ -4,7 +4,7 @@
 //! are read as bytes; one without escapes is a slice of the line, others are unfolded into memory that is reused.
 
 use crate::extra::Extra;
-use crate::json;
+use crate::json::{self, Member};
 use crate::timestamp::TimestampReader;
 use crate::typed::typed;
 use crate::{Column, Kind, LogRecord, LogTimezone, Reason};
@@ -90,10 +90,9 @@ impl LineReader {
     /// The record that is all of `line`, but for its line end.
     pub(crate) fn read<'a>(&'a mut self, line: &'a [u8]) -> Result<LogRecord<'a>, Reason> {
         self.unfolded.clear();
-        self.extra.clear();
         let mut places = [Place::Absent; Column::COUNT];
         let mut parts = [Place::Absent; PARTS];
-        Object { line, at: 0, unfolded: &mut self.unfolded, extra: &mut self.extra }
+        let has_more = Object { line, at: 0, unfolded: &mut self.unfolded }
             .read(&mut places, &mut parts)
             .ok_or(Reason::Json)?;
         self.compose(line, &mut places, &parts);
@@ -106,9 +105,11 @@ impl LineReader {
         // Left out where csvlog writes it.
         texts[Column::SqlStateCode as usize].get_or_insert(b"00000");
         let times = (&mut self.log_time, &mut self.session_start_time);
-        let mut record = typed(texts, times)?;
-        record.extra = self.extra.finish();
-        Ok(record)
+        if has_more {
+            let extra = extra(&mut self.extra, line).ok_or(Reason::Json)?;
+            return typed(texts, times).map(|record| LogRecord { extra: Some(extra), ..record });
+        }
+        typed(texts, times)
     }
 
     /// Puts together what csvlog has in one column.
@@ -146,22 +147,41 @@ impl LineReader {
     }
 }
 
+/// The keys that have no column, with their values: `backtrace`, and those of versions to come.
+///
+/// Hardly a record has any, so they are looked for in a second reading, and the first one isn't slowed down.
+#[cold]
+fn extra<'a>(extra: &'a mut Extra, line: &[u8]) -> Option<&'a [u8]> {
+    let mut members = Vec::new();
+    json::object(line, &mut members).ok()?;
+    extra.clear();
+    for Member { key, value } in &members {
+        let (from, to) = key.inner();
+        let mut name = Vec::new();
+        json::decode(line.get(from..to)?, &mut name);
+        if target(&name).is_none() {
+            extra.values(&name, line, std::iter::once(value));
+        }
+    }
+    extra.finish()
+}
+
 /// The object that a line is.
 struct Object<'l, 'u> {
     line: &'l [u8],
     at: usize,
     unfolded: &'u mut Vec<u8>,
-    extra: &'u mut Extra,
 }
 
 impl Object<'_, '_> {
-    /// Notes where each value stands; `None` if the line isn't one flat object.
+    /// Notes where each value stands, and answers whether there are keys that have no column; `None` if the line isn't one object.
     fn read(
         &mut self,
         places: &mut [Place; Column::COUNT],
         parts: &mut [Place; PARTS],
-    ) -> Option<()> {
+    ) -> Option<bool> {
         self.expect(b'{')?;
+        let mut has_more = false;
         loop {
             self.expect(b'"')?;
             let key = self.string()?;
@@ -171,16 +191,19 @@ impl Object<'_, '_> {
                 _ => None,
             };
             self.expect(b':')?;
+            let from = self.at;
+            let value = match self.value() {
+                Some(value) => value,
+                None if target.is_none() => self.nested(from)?,
+                None => return None,
+            };
             match target {
-                Some(Target::Column(column)) => {
-                    let value = self.value()?;
-                    if !fits(column.kind(), value.is_string) {
-                        return None;
-                    }
+                Some(Target::Column(column)) if fits(column.kind(), value.is_string) => {
                     places[column as usize] = value.place;
                 }
-                Some(Target::Part(part)) => parts[part] = self.value()?.place,
-                None => self.keep(key)?,
+                Some(Target::Column(_)) => return None,
+                Some(Target::Part(part)) => parts[part] = value.place,
+                None => has_more = true,
             }
             match self.next()? {
                 b',' => {}
@@ -188,21 +211,14 @@ impl Object<'_, '_> {
                 _ => return None,
             }
         }
-        matches!(self.line.get(self.at..)?, [] | [b'\n'] | [b'\r', b'\n']).then_some(())
+        matches!(self.line.get(self.at..)?, [] | [b'\n'] | [b'\r', b'\n']).then_some(has_more)
     }
 
-    /// Puts a key that has no column, with its value, into `extra`: `backtrace`, and those of versions to come.
+    /// The value from `from`, of a key that has no column: an object, an array.
     #[cold]
-    fn keep(&mut self, key: Place) -> Option<()> {
-        let value = json::value(self.line, self.at).ok()?;
-        self.at = value.to;
-        let key = match key {
-            Place::Line(from, to) => self.line.get(from..to)?,
-            Place::Unfolded(from, to) => self.unfolded.get(from..to)?,
-            Place::Absent => return None,
-        };
-        self.extra.values(key, self.line, std::iter::once(&value));
-        Some(())
+    fn nested(&mut self, from: usize) -> Option<Value> {
+        self.at = json::value(self.line, from).ok()?.to;
+        Some(Value { place: Place::Absent, is_string: false })
     }
 
     fn next(&mut self) -> Option<u8> {

@@ -128,6 +128,8 @@ mod usual {
             "2026-11-22 22:52:19.778 UTC [63] WARNING:  no",
             "2026-11-22 22:52:19 UTC:10.0.0.1(5432):u@d:[63]:ERROR:  no",
             "2026-11-22 22:52:19.778 UTC ERROR:  no",
+            "2026-11-22 22:52:19.778 UTC LOG:  an INFO in a message",
+            "2026-11-22 22:52:19.778 UTC web@shop STATEMENT:  an INFO in a message",
             "2026-11-22 22:52:19.778 UTC [63] LOG:  an INFO in a message",
             "2026-11-22 22:52:19.778 UTC [63] STATEMENT:  SELECT 'a' AS ERROR",
             // pgbouncer, pgBackRest
