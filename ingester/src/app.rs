@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -14,7 +16,7 @@ use crate::api::{self, Api};
 use crate::config::{self, Config};
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::receive::{self, Memory, Route};
+use crate::receive::{self, Credentials, Listeners, Memory, Route, Tls};
 use crate::store::{self, OpenError, Pool, Writer};
 
 /// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
@@ -25,7 +27,10 @@ const WRITER_QUEUE: usize = 1_024;
 #[derive(Debug)]
 pub struct Ingester {
     config: Config,
-    forward: TcpListener,
+    forward: Listeners,
+    heartbeats: Option<UdpSocket>,
+    tls: Option<Tls>,
+    credentials: Credentials,
     http: TcpListener,
     writers: Pool,
     queries: Pool,
@@ -44,6 +49,14 @@ pub enum Error {
         setting: &'static str,
         /// Its value.
         address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A Unix socket that can't be made.
+    #[error("forward.unix: can't listen on {path}: {source}")]
+    BindUnix {
+        /// Its path.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
@@ -68,21 +81,34 @@ impl Ingester {
         let url = config.database.url()?;
         let writers = Pool::for_writers(&config.database, url);
         let queries = Pool::for_queries(&config.database, url, config.http.query_timeout);
+        let tls = config.forward.tls.as_ref().map(Tls::load).transpose()?;
+        let credentials = Credentials::build(&config.forward.credentials)?;
         let (address, setting) = (config.forward.listen, "forward.listen");
-        let forward =
-            receive::bind(address).map_err(|source| Error::Bind { setting, address, source })?;
+        let bind = |source| Error::Bind { setting, address, source };
+        let tcp = receive::bind(address).map_err(bind)?;
+        let heartbeats = if config.forward.udp_heartbeat {
+            let address = tcp.local_addr().map_err(bind)?;
+            Some(UdpSocket::bind(address).await.map_err(bind)?)
+        } else {
+            None
+        };
+        let unix = config.forward.unix.as_ref().map(|path| {
+            receive::bind_unix(path)
+                .map_err(|source| Error::BindUnix { path: path.clone(), source })
+        });
+        let forward = Listeners { tcp, unix: unix.transpose()? };
         let (address, setting) = (config.http.listen, "http.listen");
         let http = TcpListener::bind(address).await.map_err(|source| Error::Bind {
             setting,
             address,
             source,
         })?;
-        Ok(Self { config, forward, http, writers, queries })
+        Ok(Self { config, forward, heartbeats, tls, credentials, http, writers, queries })
     }
 
     /// Where Forward connections are taken: the configured address, with the port that the system chose for port 0.
     pub fn forward_address(&self) -> io::Result<SocketAddr> {
-        self.forward.local_addr()
+        self.forward.tcp.local_addr()
     }
 
     /// Where HTTP is served, likewise.
@@ -94,7 +120,7 @@ impl Ingester {
     ///
     /// Connections are accepted once the database's schema is up to date; until then they wait in the listener's backlog.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { config, forward, http, writers, queries } = self;
+        let Self { config, forward, heartbeats, tls, credentials, http, writers, queries } = self;
         let (metrics, health) = (Metrics::default(), Health::default());
         let tasks = TaskTracker::new();
         health.set(store::HEALTH, "the database has not been reached yet");
@@ -131,7 +157,18 @@ impl Ingester {
                 memory: Memory::new(config.forward.memory, metrics.clone()),
                 route: Route::new(queues, metrics.clone()),
                 metrics: metrics.clone(),
+                tls: tls.clone(),
+                credentials: Arc::new(credentials),
+                hostname: config.forward.hostname.clone().unwrap_or_else(host_name).into(),
+                handshake_timeout: config.forward.handshake_timeout,
+                message_timeout: config.forward.message_timeout,
             };
+            if let Some(tls) = tls {
+                tasks.spawn(tls.keep(stop.clone()));
+            }
+            if let Some(socket) = heartbeats {
+                tasks.spawn(receive::answer_heartbeats(socket, stop.clone()));
+            }
             let max_connections = config.forward.max_connections;
             tasks.spawn(receive::listen(
                 forward,
@@ -158,5 +195,14 @@ impl Ingester {
             ),
         }
         Ok(())
+    }
+}
+
+/// The host's name as the kernel knows it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "trunkline-ingester".to_owned(),
+        name => name.to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! A forward chunk on its way from a connection to a writer, and the way of its answer back.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::OwnedPermit;
@@ -10,6 +10,7 @@ use trunkline_record::ChunkHeader;
 use crate::batch::Weight;
 use crate::metrics::Metrics;
 use crate::receive::MemoryPermit;
+use crate::receive::credentials::{Forbidden, Unknown};
 
 /// A forward chunk that was received and hasn't been answered.
 #[derive(Debug)]
@@ -100,6 +101,26 @@ pub enum Refusal {
         /// The message's tag.
         tag: String,
     },
+    /// From a client that isn't who it should be.
+    #[error("client {client:?} is not known: {unknown}")]
+    Unknown {
+        /// What it calls itself.
+        client: String,
+        /// What is wrong.
+        unknown: Unknown,
+    },
+    /// For a source that the client may not write.
+    #[error("{0}")]
+    Forbidden(#[from] Forbidden),
+    /// TLS couldn't be agreed on.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// The client took too long to say who it is.
+    #[error("no handshake within {0:?}")]
+    HandshakeTimeout(Duration),
+    /// A message took too long from its first byte to its last.
+    #[error("a message was not whole within {0:?}")]
+    MessageTimeout(Duration),
     /// Metrics or traces.
     #[error("message with tag {tag:?} holds no logs (fluent_signal {signal})")]
     Signal {
@@ -121,6 +142,10 @@ impl Refusal {
             Self::Header(_) => "header",
             Self::Foreign { .. } => "foreign",
             Self::Signal { .. } => "signal",
+            Self::Unknown { .. } => "unknown_client",
+            Self::Forbidden(_) => "forbidden",
+            Self::Tls(_) => "tls",
+            Self::HandshakeTimeout(_) | Self::MessageTimeout(_) => "timeout",
         }
     }
 }

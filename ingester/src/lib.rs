@@ -14,4 +14,5 @@ pub mod health;
 pub mod log;
 pub mod metrics;
 pub mod receive;
+mod secret;
 pub mod store;

@@ -7,11 +7,19 @@
 mod answer;
 mod config;
 mod connection;
+pub mod credentials;
+mod handshake;
+mod heartbeat;
 mod listener;
 mod memory;
 mod route;
+mod socket;
+mod tls;
 
 pub use config::Config;
-pub use listener::{Context, bind, listen};
+pub use credentials::Credentials;
+pub use heartbeat::answer_heartbeats;
+pub use listener::{Context, Listeners, bind, bind_unix, listen};
 pub use memory::{Memory, MemoryPermit};
 pub use route::{Route, WriterGone};
+pub use tls::{Tls, TlsConfig};

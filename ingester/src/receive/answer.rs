@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 use trunkline_forward::ack;
 
 use super::Context;
+use super::socket::Writer;
 use crate::chunk::Answer;
 
 /// A peer that doesn't take its acks for this long is gone.
@@ -18,7 +18,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// read, ends the connection at once: `closing` tells the reading side.
 pub(super) async fn answer(
     mut queue: Receiver<Answer>,
-    mut socket: OwnedWriteHalf,
+    mut socket: Writer,
     context: &Context,
     closing: &CancellationToken,
 ) {
@@ -36,7 +36,7 @@ pub(super) async fn answer(
         };
         out.clear();
         ack::encode(&chunk, &mut out);
-        match tokio::time::timeout(WRITE_TIMEOUT, socket.write_all(&out)).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, write(&mut socket, &out)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::debug!(%error, "connection lost");
@@ -49,4 +49,10 @@ pub(super) async fn answer(
         }
     }
     closing.cancel();
+}
+
+/// In one write; TLS has to be told that nothing follows.
+async fn write(socket: &mut Writer, bytes: &[u8]) -> std::io::Result<()> {
+    socket.write_all(bytes).await?;
+    socket.flush().await
 }

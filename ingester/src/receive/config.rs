@@ -1,11 +1,15 @@
 //! `[forward]`
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use serde::Deserialize;
 use trunkline_forward::Limits;
 
+use super::TlsConfig;
+use super::credentials::CredentialConfig;
 use crate::config::Error;
 
 /// The Forward listener, and what it may hold in memory.
@@ -22,6 +26,22 @@ pub struct Config {
     pub max_connections: usize,
     /// Forward chunks that are held, as they came, until they are stored, over all connections.
     pub memory: ByteSize,
+    /// A Unix socket to listen on as well.
+    pub unix: Option<PathBuf>,
+    /// Whether heartbeats by UDP are answered, on the same address and port.
+    pub udp_heartbeat: bool,
+    /// What this server calls itself in a handshake; else the host's name.
+    pub hostname: Option<String>,
+    /// How long a client may take to say who it is, TLS included.
+    #[serde(with = "humantime_serde")]
+    pub handshake_timeout: Duration,
+    /// How long one message may take from its first byte to its last.
+    #[serde(with = "humantime_serde")]
+    pub message_timeout: Duration,
+    /// TLS, when this section is there.
+    pub tls: Option<TlsConfig>,
+    /// Who may send; without any, everybody.
+    pub credentials: Vec<CredentialConfig>,
 }
 
 impl Default for Config {
@@ -32,6 +52,13 @@ impl Default for Config {
             max_decompressed: ByteSize::mib(64),
             max_connections: 4_096,
             memory: ByteSize::mib(128),
+            unix: None,
+            udp_heartbeat: false,
+            hostname: None,
+            handshake_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(60),
+            tls: None,
+            credentials: Vec::new(),
         }
     }
 }
@@ -53,6 +80,16 @@ impl Config {
             return invalid(
                 "forward.memory",
                 "must be at least forward.max_message, or a message of that size would never fit",
+            );
+        }
+        if self.handshake_timeout.is_zero() || self.message_timeout.is_zero() {
+            return invalid("forward.handshake_timeout", "must be more than 0, as message_timeout");
+        }
+        let asks_for_certificates = self.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        if !asks_for_certificates && self.credentials.iter().any(|one| one.certificate.is_some()) {
+            return invalid(
+                "forward.credentials",
+                "a credential by certificate needs forward.tls.client_ca",
             );
         }
         if self.memory > ByteSize::tib(1) {

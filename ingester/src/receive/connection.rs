@@ -2,18 +2,20 @@
 
 use std::io;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
 use trunkline_forward::Message;
 use trunkline_forward::server::{Event, Server};
 use trunkline_record::ChunkHeader;
 
-use super::{Context, WriterGone, answer};
+use super::credentials::Credential;
+use super::handshake::{Established, establish};
+use super::socket::{Reader, Socket};
+use super::{Context, Memory, MemoryPermit, WriterGone, answer};
 use crate::chunk::{Answer, Chunk, Refusal, Reply};
 
 /// Forward chunks of one connection that may be unanswered before it is read no further. A collector's window is smaller; what
@@ -27,32 +29,41 @@ const READ: RangeInclusive<usize> = (4 << 10)..=(256 << 10);
 /// What a forward chunk is counted for in memory beside its bytes: its header, and its place in queues and batches.
 const OVERHEAD: usize = 1 << 10;
 
+/// Bytes of an unfinished message that every connection may hold without asking for its share of the memory.
+const FREE: u64 = 64 << 10;
+
 /// Serves the connection until its peer ends it, one of its forward chunks is refused, or `stop`.
 ///
 /// After `stop`, or after the peer ended its side, what was received is still answered.
-pub(super) async fn serve(socket: TcpStream, context: &Context, stop: &CancellationToken) {
+pub(super) async fn serve(socket: Socket, context: &Context, stop: &CancellationToken) {
     tracing::debug!("connected");
-    // An ack is small and somebody waits for it.
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "connection lost");
-        return;
-    }
-    let (reader, writer) = socket.into_split();
+    let established = tokio::select! {
+        () = stop.cancelled() => return,
+        established = establish(socket, context) => established,
+    };
+    let Established { reader, writer, server, buf, credential } = match established {
+        Ok(Some(established)) => established,
+        Ok(None) => return tracing::debug!("gone before the handshake was done"),
+        Err(refusal) => return refuse(&refusal, context),
+    };
     let (answers, queue) = mpsc::channel(MAX_UNANSWERED);
     let closing = stop.child_token();
+    let connection = Connection { context, credential, answers };
     let read = async {
-        let result = read(reader, answers, context, &closing).await;
-        match result {
+        match connection.read(reader, server, buf, &closing).await {
             Ok(()) => tracing::debug!("disconnected"),
-            Err(End::Refused(refusal)) => {
-                context.metrics.refused(refusal.kind());
-                tracing::warn!(reason = %refusal, kind = refusal.kind(), "connection refused");
-            }
+            Err(End::Refused(refusal)) => refuse(&refusal, context),
             Err(End::Io(error)) => tracing::debug!(%error, "connection lost"),
             Err(End::NoWriter(error)) => tracing::error!(%error, "connection closed"),
         }
+        drop(connection);
     };
     tokio::join!(read, answer::answer(queue, writer, context, &closing));
+}
+
+fn refuse(refusal: &Refusal, context: &Context) {
+    context.metrics.refused(refusal.kind());
+    tracing::warn!(reason = %refusal, kind = refusal.kind(), "connection refused");
 }
 
 /// Why reading ended, other than by the peer or by `stop`.
@@ -69,21 +80,32 @@ impl<R: Into<Refusal>> From<R> for End {
     }
 }
 
-async fn read(
-    reader: OwnedReadHalf,
+/// The reading side of a connection whose client is known.
+struct Connection<'a> {
+    context: &'a Context,
+    /// Whose it is; `None` where everybody may send.
+    credential: Option<Arc<Credential>>,
     answers: Sender<Answer>,
-    context: &Context,
-    closing: &CancellationToken,
-) -> Result<(), End> {
-    let mut server = Server::new(context.limits);
-    let mut buf = BytesMut::new();
-    let mut room = *READ.start();
-    loop {
-        while let Some(event) = server.receive(&mut buf)? {
-            match event {
-                Event::Heartbeat => {}
-                Event::Message(message) => {
-                    let taken = take(message, &answers, context);
+}
+
+impl Connection<'_> {
+    async fn read(
+        &self,
+        mut reader: Reader,
+        mut server: Server,
+        mut buf: BytesMut,
+        closing: &CancellationToken,
+    ) -> Result<(), End> {
+        let context = self.context;
+        let mut room = *READ.start();
+        // When the message that isn't whole yet began, and its share of the memory.
+        let mut begun = Instant::now();
+        let mut share = Share::default();
+        loop {
+            while let Some(event) = server.receive(&mut buf)? {
+                begun = Instant::now();
+                if let Event::Message(message) = event {
+                    let taken = self.take(message, share.whole());
                     // `closing` means that nobody wants it any more: dropped unanswered, it stays with its sender.
                     tokio::select! {
                         () = closing.cancelled() => return Ok(()),
@@ -91,25 +113,87 @@ async fn read(
                     }
                 }
             }
-        }
-        if buf.is_empty() {
-            buf = BytesMut::new();
-        }
-        tokio::select! {
-            () = closing.cancelled() => return Ok(()),
-            ready = reader.readable() => ready.map_err(End::Io)?,
-        }
-        buf.reserve(room);
-        match reader.try_read_buf(&mut buf) {
-            Ok(0) if buf.is_empty() => return Ok(()),
-            Ok(0) => return Err(End::Io(io::ErrorKind::UnexpectedEof.into())),
-            Ok(bytes) => {
-                context.metrics.bytes.inc_by(bytes as u64);
-                room = next_room(room, bytes);
+            let unfinished = !buf.is_empty();
+            if !unfinished {
+                buf = BytesMut::new();
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(End::Io(error)),
+            let more = async {
+                share.grow(server.announced(), &context.memory).await;
+                reader.read(&mut buf, room).await
+            };
+            let overdue = async {
+                if unfinished {
+                    tokio::time::sleep_until((begun + context.message_timeout).into()).await;
+                } else {
+                    std::future::pending().await
+                }
+            };
+            let read = tokio::select! {
+                () = closing.cancelled() => return Ok(()),
+                () = overdue => return Err(Refusal::MessageTimeout(context.message_timeout).into()),
+                read = more => read.map_err(End::Io)?,
+            };
+            match read {
+                0 if unfinished => return Err(End::Io(io::ErrorKind::UnexpectedEof.into())),
+                0 => return Ok(()),
+                _ if !unfinished => begun = Instant::now(),
+                _ => {}
+            }
+            context.metrics.bytes.inc_by(read as u64);
+            room = next_room(room, read);
         }
+    }
+
+    /// Hands one message to its writer, waiting for memory, for a place among the unanswered and for a place in the queue.
+    async fn take(&self, message: Message, share: Option<MemoryPermit>) -> Result<(), End> {
+        let context = self.context;
+        let tag = || String::from_utf8_lossy(&message.tag).into_owned();
+        if let Some(signal @ 1..) = message.options.fluent_signal {
+            return Err(Refusal::Signal { tag: tag(), signal }.into());
+        }
+        let Some(header) = ChunkHeader::from_options(&message.options)? else {
+            // Here the messages of other senders will get their stream from tag and chunk id.
+            return Err(Refusal::Foreign { tag: tag() }.into());
+        };
+        if let Some(credential) = &self.credential {
+            credential.check(&header.source).map_err(Refusal::from)?;
+        }
+        let memory = match share {
+            Some(share) => share,
+            None => context.memory.take(message.packed_len() + OVERHEAD).await,
+        };
+        // Closed only once the answering side has ended, and then `closing` is cancelled.
+        let Ok(permit) = self.answers.clone().reserve_owned().await else { return Ok(()) };
+        let reply = Reply::new(permit, message.options.chunk.clone(), context.metrics.clone());
+        let chunk = Chunk { header, message, reply, received: Instant::now(), memory };
+        context.route.send(chunk).await.map_err(End::NoWriter)
+    }
+}
+
+/// The memory that a message takes while it arrives. What one message announces is asked for as a whole, so that messages that have
+/// begun don't wait for one another.
+#[derive(Default)]
+struct Share {
+    permit: Option<MemoryPermit>,
+    bytes: u64,
+}
+
+impl Share {
+    /// Waits until there is memory for an unfinished message of so many bytes.
+    async fn grow(&mut self, announced: u64, memory: &Memory) {
+        if announced > self.bytes.max(FREE) {
+            self.permit = None;
+            // Bounded by the largest message.
+            let bytes = usize::try_from(announced).unwrap_or(usize::MAX);
+            self.permit = Some(memory.take(bytes.saturating_add(OVERHEAD)).await);
+            self.bytes = announced;
+        }
+    }
+
+    /// The message is whole: its share becomes that of its forward chunk.
+    fn whole(&mut self) -> Option<MemoryPermit> {
+        self.bytes = 0;
+        self.permit.take()
     }
 }
 
@@ -121,22 +205,4 @@ fn next_room(room: usize, read: usize) -> usize {
         _ => room,
     };
     next.clamp(*READ.start(), *READ.end())
-}
-
-/// Hands one message to its writer, waiting for memory, for a place among the unanswered and for a place in the queue.
-async fn take(message: Message, answers: &Sender<Answer>, context: &Context) -> Result<(), End> {
-    let tag = || String::from_utf8_lossy(&message.tag).into_owned();
-    if let Some(signal @ 1..) = message.options.fluent_signal {
-        return Err(Refusal::Signal { tag: tag(), signal }.into());
-    }
-    let Some(header) = ChunkHeader::from_options(&message.options)? else {
-        // Here the messages of other senders will get their stream from tag and chunk id.
-        return Err(Refusal::Foreign { tag: tag() }.into());
-    };
-    let memory = context.memory.take(message.packed_len() + OVERHEAD).await;
-    // Closed only once the answering side has ended, and then `closing` is cancelled.
-    let Ok(permit) = answers.clone().reserve_owned().await else { return Ok(()) };
-    let reply = Reply::new(permit, message.options.chunk.clone(), context.metrics.clone());
-    let chunk = Chunk { header, message, reply, received: Instant::now(), memory };
-    context.route.send(chunk).await.map_err(End::NoWriter)
 }

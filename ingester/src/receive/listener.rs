@@ -2,17 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use trunkline_forward::Limits;
 
-use super::{Memory, Route, connection};
+use super::socket::Socket;
+use super::{Credentials, Memory, Route, Tls, connection};
 use crate::metrics::Metrics;
 
 /// What every connection works with.
@@ -26,6 +29,25 @@ pub struct Context {
     pub route: Route,
     /// What is counted.
     pub metrics: Metrics,
+    /// TLS, where it is configured.
+    pub tls: Option<Tls>,
+    /// Who may send.
+    pub credentials: Arc<Credentials>,
+    /// What this server calls itself.
+    pub hostname: Arc<str>,
+    /// How long a client may take to say who it is.
+    pub handshake_timeout: Duration,
+    /// How long one message may take.
+    pub message_timeout: Duration,
+}
+
+/// Where connections are taken.
+#[derive(Debug)]
+pub struct Listeners {
+    /// From anywhere.
+    pub tcp: TcpListener,
+    /// From processes on this machine.
+    pub unix: Option<UnixListener>,
 }
 
 /// Pause after a failure to accept, which is the process's want of file descriptors as a rule: connections that end free some.
@@ -44,9 +66,44 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves connections on `listener` until `stop`. Connections run on `tasks`.
+/// Takes the path of a Unix socket. A socket that a process left behind there is removed; one that somebody listens on isn't.
+pub fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let is_socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
+            if !is_socket || std::os::unix::net::UnixStream::connect(path).is_ok() {
+                return Err(error);
+            }
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        bound => bound,
+    }
+}
+
+impl Listeners {
+    async fn accept(&self) -> io::Result<(Socket, String)> {
+        let unix = async {
+            match &self.unix {
+                Some(listener) => listener.accept().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            accepted = self.tcp.accept() => {
+                let (socket, peer) = accepted?;
+                // An ack is small and somebody waits for it.
+                socket.set_nodelay(true)?;
+                Ok((Socket::Tcp(socket), peer.to_string()))
+            }
+            accepted = unix => accepted.map(|(socket, _)| (Socket::Unix(socket), "unix".to_owned())),
+        }
+    }
+}
+
+/// Serves connections on `listeners` until `stop`. Connections run on `tasks`.
 pub async fn listen(
-    listener: TcpListener,
+    listeners: Listeners,
     max_connections: usize,
     context: Context,
     stop: CancellationToken,
@@ -56,7 +113,7 @@ pub async fn listen(
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = listeners.accept() => accepted,
         };
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::ports::free_port;
 
-/// TOML keys by table. A JSON string, number, boolean or array of these is written the same in TOML.
+/// TOML keys by table.
 #[derive(Clone, Debug, Default)]
 struct Keys(BTreeMap<String, BTreeMap<String, Value>>);
 
@@ -30,10 +30,24 @@ impl Keys {
                 toml += &format!("\n[{table}]\n");
             }
             for (key, value) in keys {
-                toml += &format!("{key} = {value}\n");
+                toml += &format!("{key} = {}\n", inline(value));
             }
         }
         toml
+    }
+}
+
+/// A value in TOML. But for tables it is written as in JSON.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(values) => {
+            format!("[{}]", values.iter().map(inline).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(table) => {
+            let pairs = table.iter().map(|(key, value)| format!("{key} = {}", inline(value)));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        plain => plain.to_string(),
     }
 }
 

@@ -14,6 +14,11 @@ pub(crate) struct FrameScanner {
 }
 
 impl FrameScanner {
+    /// Bytes that the unfinished message is known to have; 0 at the start of one.
+    pub(crate) fn announced(&self) -> u64 {
+        if self.inside { self.at as u64 + self.pending } else { 0 }
+    }
+
     /// The length of the message at the start of `buf`, or `None` while it isn't whole.
     ///
     /// A message is refused as soon as it announces more than `limit` bytes, before they are there.

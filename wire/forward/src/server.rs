@@ -52,6 +52,11 @@ impl Server {
         self.greeting = None;
     }
 
+    /// Bytes that the message at the start of the buffer is known to have, as long as it isn't whole.
+    pub fn announced(&self) -> u64 {
+        self.frame.announced()
+    }
+
     /// Takes the next event off the front of `buf`; `None`, and `buf` untouched, until more has arrived.
     ///
     /// An error is final: what follows on this connection can't be understood.
