@@ -50,8 +50,8 @@ pub enum CheckError {
 /// Prints `ok`, the effective settings, and the files that would be read now. Touches nothing.
 pub fn check(file: &Path, out: &mut impl Write) -> Result<(), CheckError> {
     let config = Config::load(file)?;
-    let mut sections = config.files(file)?;
-    let sources = Arc::new(Sources::of(file, &config, &mut sections, None)?);
+    let sources = Arc::new(Sources::of(file, &config, None)?);
+    let sections = sources.sections();
     writeln!(out, "ok\n\n{}", toml::to_string(&config)?)?;
 
     let source = sources.own().source();
@@ -63,7 +63,7 @@ pub fn check(file: &Path, out: &mut impl Write) -> Result<(), CheckError> {
         ask(&config, &sources, out)?;
     }
     let streams = Streams::new((*source).clone(), Checkpoint::peek(&config.state_dir));
-    let scan = scan(&sections);
+    let scan = scan(sections);
     let (mut unwanted, mut waiting, mut matched) = (0, Vec::new(), Vec::new());
     let now = Instant::now();
     for seen in &scan.files {

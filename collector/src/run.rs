@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     checkpoint::{self, Checkpoint, StateDir, StateDirError},
-    config::{Config, ConfigError, Files},
+    config::{Config, ConfigError},
     discover::{kubernetes::Watch, patroni::Patroni},
     metrics::Metrics,
     outbox::outbox,
@@ -87,7 +87,6 @@ pub async fn run(file: &Path, config: Config) -> Result<Ended, StartError> {
 /// A collector that holds everything it needs.
 pub struct Collector {
     config: Config,
-    files: Vec<Files>,
     state_dir: StateDir,
     streams: Arc<Streams>,
     sources: Arc<Sources>,
@@ -106,9 +105,8 @@ impl Collector {
         config: Config,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
-        let mut files = config.files(file)?;
         let wake = Wake::new()?;
-        let sources = Sources::of(file, &config, &mut files, Some(wake.clone()))?;
+        let sources = Sources::of(file, &config, Some(wake.clone()))?;
         let state_dir = StateDir::open(&config.state_dir)?;
         let checkpoint = Checkpoint::new(&state_dir);
         let remembered = checkpoint.load().map_err(|source| StartError::Checkpoint {
@@ -134,7 +132,6 @@ impl Collector {
             wake,
             metrics: Metrics::default(),
             config,
-            files,
             state_dir,
             listener,
             stop,
@@ -149,18 +146,8 @@ impl Collector {
     /// Collects until `stop`, then drains: reads no more, ships what is framed, waits for acks within
     /// the grace period, writes the checkpoint.
     pub async fn run(self) -> Ended {
-        let Self {
-            config,
-            files,
-            state_dir,
-            streams,
-            sources,
-            patroni,
-            listener,
-            wake,
-            metrics,
-            stop,
-        } = self;
+        let Self { config, state_dir, streams, sources, patroni, listener, wake, metrics, stop } =
+            self;
         let tracker = TaskTracker::new();
         let ended = CancellationToken::new();
         let checkpoint = Checkpoint::new(&state_dir);
@@ -197,7 +184,6 @@ impl Collector {
         let (outbox, inbox) = outbox(wake.clone());
         let tail = Tail::new(
             &config,
-            files,
             Arc::clone(&streams),
             Arc::clone(&sources),
             outbox,

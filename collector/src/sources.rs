@@ -28,6 +28,7 @@ use crate::{
 /// All that is known of who writes.
 #[derive(Debug)]
 pub struct Sources {
+    sections: Vec<Files>,
     own: Arc<Writer>,
     pods: Option<PodLogs>,
     news: AtomicBool,
@@ -46,9 +47,10 @@ pub struct PodLogs {
 }
 
 impl Sources {
-    /// Where everything comes from one source.
-    pub fn new(own: Source) -> Self {
+    /// Where what `sections` match comes from one source.
+    pub fn new(own: Source, sections: Vec<Files>) -> Self {
         Self {
+            sections,
             own: Arc::new(Writer::new(own, Hints::default())),
             pods: None,
             news: AtomicBool::new(false),
@@ -56,17 +58,12 @@ impl Sources {
         }
     }
 
-    /// As it is configured: with `[kubernetes]` the pods' logs get a section of their own among `files`.
-    /// `wake` is rung when something is learned. `file` is the configuration's, for messages.
-    pub fn of(
-        file: &Path,
-        config: &Config,
-        files: &mut Vec<Files>,
-        wake: Option<Wake>,
-    ) -> Result<Self, ConfigError> {
+    /// As it is configured. `wake` is rung when something is learned. `file` is the configuration's, for
+    /// messages.
+    pub fn of(file: &Path, config: &Config, wake: Option<Wake>) -> Result<Self, ConfigError> {
         let own = config.source.resolve(|name| std::env::var(name).ok(), host_name());
         let node = own.node.clone();
-        let mut sources = Self { wake, ..Self::new(own) };
+        let mut sources = Self { wake, ..Self::new(own, config.files(file)?) };
         let kubernetes = &config.kubernetes;
         if kubernetes.enabled {
             let (selectors, section) = config.pod_logs(file)?;
@@ -75,15 +72,20 @@ impl Sources {
             let wait = if off { Duration::ZERO } else { kubernetes.metadata_wait };
             let patience = Patience { wait, remember: kubernetes.remember };
             let access = if off { Access::Off } else { Access::Connecting };
-            files.push(section);
+            sources.sections.push(section);
             sources.pods = Some(PodLogs {
                 dir: kubernetes.pod_logs.clone(),
-                section: files.len() - 1,
+                section: sources.sections.len() - 1,
                 pods: Mutex::new(Pods::new(selectors, node, patience)),
                 api: Mutex::new(State::new(access)),
             });
         }
         Ok(sources)
+    }
+
+    /// All sections: those of the configuration, and behind them one for the pods' logs.
+    pub fn sections(&self) -> &[Files] {
+        &self.sections
     }
 
     /// Who writes what is in no pod's directory.

@@ -135,7 +135,7 @@ mod tests {
         let status = Status {
             metrics: Metrics::default(),
             streams: Arc::new(Streams::new(Source::default(), [])),
-            sources: Arc::new(Sources::new(Source::default())),
+            sources: Arc::new(Sources::new(Source::default(), Vec::new())),
             patroni: None,
             address: "ingester:24224".into(),
             window: 1,

@@ -102,10 +102,9 @@ pub struct Tail {
 }
 
 impl Tail {
-    /// A tail that follows what `sections` match.
+    /// A tail that follows what the sections of `sources` match.
     pub fn new(
         config: &Config,
-        sections: Vec<Files>,
         streams: Arc<Streams>,
         sources: Arc<Sources>,
         outbox: Outbox,
@@ -115,7 +114,7 @@ impl Tail {
     ) -> Self {
         let chunk = size(config.chunk.bytes);
         Self {
-            sections,
+            sections: sources.sections().to_vec(),
             streams,
             sources,
             outbox,

@@ -81,8 +81,8 @@ impl Hints {
         if let Some(prefix) = &self.log_line_prefix {
             files.settings.log_line_prefix = Some(prefix.clone());
         }
-        if let Some(zone) = &self.log_timezone {
-            files.settings.log_timezone = zone.clone();
+        if let Some(zone) = self.log_timezone {
+            files.settings.log_timezone = zone;
         }
         Cow::Owned(files)
     }
