@@ -80,8 +80,21 @@ impl WrittenWith<'_> {
             log_timezone: parsed::<LogTimezone>("log_timezone", self.log_timezone)?
                 .unwrap_or_default(),
             log_line_prefix: parsed::<LinePrefix>("log_line_prefix", self.log_line_prefix)?,
-            patroni_format: parsed::<PatroniFormat>("patroni_format", self.patroni_format)?,
+            patroni_format: self.patroni_format()?,
             content: None,
+        })
+    }
+
+    fn patroni_format(&self) -> Result<Option<PatroniFormat>, WrongSetting> {
+        let Some(date) = self.patroni_dateformat else {
+            return parsed("patroni_format", self.patroni_format);
+        };
+        let format = self.patroni_format.unwrap_or(PatroniFormat::DEFAULT);
+        // On its own first, so that the date's format isn't blamed for its fault.
+        parsed::<PatroniFormat>("patroni_format", Some(format))?;
+        PatroniFormat::new(format, Some(date)).map(Some).map_err(|error| WrongSetting {
+            key: "patroni_dateformat",
+            problem: format!("{date:?}: {error}"),
         })
     }
 }

@@ -78,6 +78,32 @@ fn what_is_no_record_is_counted_and_says_where_it_stands() {
 }
 
 #[test]
+fn the_settings_of_the_writer_are_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("log");
+    let with = |text: &str, change: &dyn Fn(&mut ParseArgs)| {
+        fs::write(&file, text).unwrap();
+        let mut args = args(&[&file]);
+        change(&mut args);
+        run(&args).unwrap().1.remove(0)
+    };
+    let record = with("<4711 at 2026-11-22 23:06:32.715 CET> LOG:  hello\n", &|args| {
+        args.log_line_prefix = Some("<%p at %m> ".into());
+    });
+    assert_eq!((&record["process_id"], &record["message"]), (&4711.into(), &"hello".into()));
+    assert_eq!(record["log_time"], "2026-11-22T22:06:32.715Z");
+    let record = with("22.11.2026 23:06:32 | INFO | hello\n", &|args| {
+        args.patroni_format = Some("%(asctime)s | %(levelname)s | %(message)s".into());
+        args.patroni_dateformat = Some("%d.%m.%Y %H:%M:%S".into());
+        args.log_timezone = Some("Europe/Berlin".into());
+    });
+    assert_eq!(
+        (&record["log_time"], &record["message"]),
+        (&"2026-11-22T22:06:32Z".into(), &"hello".into())
+    );
+}
+
+#[test]
 fn an_empty_file_has_no_records_and_nothing_wrong() {
     let file = tempfile::NamedTempFile::new().unwrap();
     assert_eq!(run(&args(&[file.path()])).unwrap().0, 0);
@@ -96,6 +122,9 @@ fn what_cannot_be_done_is_said_in_one_line() {
     };
     refuses(&|args| args.format = "xml".into(), "--format: unknown format \"xml\"");
     refuses(&|args| args.log_timezone = Some("Mars".into()), "--log-timezone: \"Mars\": ");
+    refuses(&|args| args.log_line_prefix = Some("%m\n".into()), "--log-line-prefix: \"%m\\n\": ");
+    refuses(&|args| args.patroni_format = Some("x".into()), "--patroni-format: \"x\": ");
+    refuses(&|args| args.patroni_dateformat = Some("%Q".into()), "--patroni-dateformat: \"%Q\": ");
     refuses(&|args| args.files = vec![dir.path().join("none")], "none: ");
     refuses(&|args| args.files = vec![dir.path().to_owned()], "is a directory");
     let text = dir.path().join("text");

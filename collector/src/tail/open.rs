@@ -82,11 +82,15 @@ impl Opening<'_> {
         let Some(first_line) = first_line(&mut content)? else { return Ok(Opened::Nascent) };
         let size = if content.is_packed() { u64::MAX } else { metadata.len() };
         let name = seen.path.to_string_lossy();
-        let own = || self.streams.identify(self.writer.identity(), id, &first_line, &name, size, self.wall);
+        let own = || {
+            self.streams.identify(self.writer.identity(), id, &first_line, &name, size, self.wall)
+        };
         let stream = match self.streams.original(self.writer.identity(), id, &first_line) {
             None => own(),
             Some(stream) => match (self.holder)(&stream) {
-                Some(other) if is_copy(&other, &content)? => return Ok(Opened::Copy(stream)),
+                Some(other) if self.is_copy(&other, &content, &first_line, size, &stream)? => {
+                    return Ok(Opened::Copy(stream));
+                }
                 Some(_) => own(),
                 None => match goes_on(&mut content, stream.read())? {
                     GoesOn::Yes => stream,
@@ -105,22 +109,36 @@ impl Opening<'_> {
         );
         Ok(Opened::Followed(Box::new(followed)))
     }
+
+    /// Whether what was opened is a copy of the file of this name, which is `stream`, or may be.
+    fn is_copy(
+        &self,
+        other: &Path,
+        content: &Content,
+        line: &FirstLine,
+        size: u64,
+        stream: &Stream,
+    ) -> io::Result<bool> {
+        let other = match File::open(other) {
+            Ok(other) => other,
+            // It was there a moment ago: the next scan knows more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let now = other.metadata()?.len();
+        let mut other = Content::of(other)?;
+        let plain = !other.is_packed() && !content.is_packed();
+        // It was cut, or its name is another file's now, which wasn't noticed yet.
+        let gone = plain && now < stream.read() || first_line(&mut other)?.as_ref() != Some(line);
+        // What is copied only grows until it is cut: a copy isn't longer.
+        Ok(gone || (!plain || size <= now) && begin_alike(&other, content, COMPARED)?)
+    }
 }
 
 fn first_line(content: &mut Content) -> io::Result<Option<FirstLine>> {
     let mut head = [0; FIRST_LINE_MAX];
     let len = content.read_full_at(&mut head, 0)?;
     Ok(FirstLine::of(&head[..len]))
-}
-
-/// Whether the file of this name, if it is there, begins as `content` does.
-fn is_copy(other: &Path, content: &Content) -> io::Result<bool> {
-    match File::open(other) {
-        Ok(other) => begin_alike(&Content::of(other)?, content, COMPARED),
-        // It was there a moment ago: the next scan knows more.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error),
-    }
 }
 
 /// Whether a stream that was read up to a position can go on in a file.

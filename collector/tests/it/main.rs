@@ -3,10 +3,17 @@
 // A test fails by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod api_server;
 mod binary;
 mod csvlog;
 mod delivery;
+mod discovery;
+mod formats;
+mod many;
 mod model;
 mod receiver;
+mod rotation;
 mod running;
+mod scene;
+mod status;
 mod tailing;

@@ -2,69 +2,17 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
     time::Duration,
 };
 
 use bytesize::ByteSize;
-use tempfile::TempDir;
-use trunkline_collector::config::Config;
 
 use crate::{
     csvlog::record,
-    receiver::{Fate, Receiver, State},
-    running::{Running, config},
+    receiver::Fate,
+    running::Running,
+    scene::{Scene, a_moment, append, texts},
 };
-
-struct Scene {
-    dir: TempDir,
-    receiver: Receiver,
-    config: Config,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("log")).unwrap();
-        let receiver = Receiver::start().await;
-        let config = config(dir.path(), &receiver);
-        Self { dir, receiver, config }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join("log").join(name)
-    }
-
-    fn append(&self, name: &str, text: &str) {
-        append(&self.path(name), text);
-    }
-
-    async fn arrives(&self, messages: &[&str]) {
-        let mut expected: Vec<String> = messages.iter().map(ToString::to_string).collect();
-        expected.sort();
-        self.receiver.wait(&format!("{expected:?}"), |state| texts(state) == expected).await;
-    }
-}
-
-fn append(path: &Path, text: &str) {
-    let mut file = File::options().create(true).append(true).open(path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-}
-
-fn texts(state: &State) -> Vec<String> {
-    let mut texts: Vec<String> = state
-        .streams
-        .values()
-        .flat_map(|stream| stream.rows.iter().map(|(_, text)| text.clone()))
-        .collect();
-    texts.sort();
-    texts
-}
-
-async fn a_moment() {
-    tokio::time::sleep(Duration::from_millis(200)).await;
-}
 
 #[tokio::test]
 async fn a_torn_last_record_waits_for_its_rest() {
