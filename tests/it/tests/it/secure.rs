@@ -124,7 +124,7 @@ async fn records_travel_over_tls_from_who_holds_the_key_and_knows_the_password()
     })
     .await
     .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
-    pipeline.collector.take().unwrap().kill().unwrap();
+    pipeline.collector.take().unwrap().kill9().unwrap();
     pipeline.start_collector().unwrap();
     delivers(&pipeline, at, "second").await;
 }
@@ -167,7 +167,7 @@ async fn a_certificate_writes_only_what_its_name_is_bound_to() {
     pipeline.start().unwrap();
     refuses(&pipeline, "forbidden", "may not write namespace \"test\"").await;
 
-    pipeline.ingester.take().unwrap().kill().unwrap();
+    pipeline.ingester.take().unwrap().kill9().unwrap();
     pipeline = pipeline.ingester_setting("forward.credentials", bound_to("te*"));
     pipeline.start_ingester().unwrap();
     delivers(&pipeline, at, "b").await;
@@ -193,10 +193,7 @@ async fn peers_that_take_their_time_are_sent_away_and_others_are_served() {
     local.write_all(b"\x96\xa4PI").await.unwrap();
     for peer in [&mut silent as &mut (dyn tokio::io::AsyncRead + Unpin), &mut local] {
         let mut heard = Vec::new();
-        let read = tokio::time::timeout(PATIENCE, async {
-            let mut peer = peer;
-            peer.read_to_end(&mut heard).await
-        });
+        let read = tokio::time::timeout(PATIENCE, peer.read_to_end(&mut heard));
         // A reset is as good an end.
         let _ = read.await.unwrap();
         assert!(heard.windows(4).any(|part| part == b"HELO"), "{heard:?}");
