@@ -13,9 +13,7 @@ use super::{
     discover::{self, Scan, Seen},
     open::{Opened, Opening},
 };
-use crate::{
-    discover::pods::Located, identity::FileId, metrics::Matched, streams::Stream,
-};
+use crate::{discover::pods::Located, identity::FileId, metrics::Matched, streams::Stream};
 
 /// A file that a glob matches and that isn't open, as it was when it was put aside.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! Random lives of log files against a simple model: whatever is appended, renamed, deleted, cut,
-//! restarted, killed and lost, each record arrives once, in order, at its position.
+//! Random lives of log files against a simple model: whatever is appended, renamed, copied, compressed,
+//! deleted, cut, restarted, forgetful and lost, each record arrives once, in order, at its position.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,9 @@ use tempfile::TempDir;
 
 use crate::{
     csvlog::record,
+    formats::{cri, stderr},
     receiver::{Fate, Receiver, State},
+    rotation::gzip,
     running::{Running, config},
 };
 
@@ -28,9 +30,13 @@ enum Step {
     Rotate { file: usize },
     /// More is written, and then the file is deleted.
     Delete { file: usize, records: usize, torn: usize },
-    /// The file is cut to nothing, in place.
-    Cut { file: usize },
-    /// The collector is stopped or killed; the next step that needs it starts it again.
+    /// The file is cut to nothing, in place, and written anew.
+    Cut { file: usize, records: usize },
+    /// More is written, the file is copied, and cut before that can have been read.
+    CopyAndCut { file: usize, records: usize },
+    /// More is written, and a compressed file takes the file's place for good.
+    Compress { file: usize, records: usize },
+    /// The collector is stopped or forgetful; the next step that needs it starts it again.
     Down { kill: bool, lose_checkpoint: bool },
     /// It runs (again).
     Up,
@@ -57,13 +63,47 @@ fn step() -> impl Strategy<Value = Step> {
         3 => file.clone().prop_map(|file| Step::Rotate { file }),
         1 => (file.clone(), 0..40_usize, torn)
             .prop_map(|(file, records, torn)| Step::Delete { file, records, torn }),
-        1 => file.prop_map(|file| Step::Cut { file }),
+        1 => (file.clone(), 0..40_usize).prop_map(|(file, records)| Step::Cut { file, records }),
+        1 => (file.clone(), 0..40_usize)
+            .prop_map(|(file, records)| Step::CopyAndCut { file, records }),
+        1 => (file, 0..40_usize).prop_map(|(file, records)| Step::Compress { file, records }),
         2 => (any::<bool>(), prop::bool::weighted(0.3))
             .prop_map(|(kill, lose_checkpoint)| Step::Down { kill, lose_checkpoint }),
         2 => Just(Step::Up),
         1 => (2..9_usize, fate).prop_map(|(every, fate)| Step::Fates { every, fate }),
         4 => (0..60_u64).prop_map(|ms| Step::Pause { ms }),
     ]
+}
+
+/// What the files hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Csvlog,
+    /// The last record waits for a pause.
+    Stderr,
+    /// The same in containers' logs: a file is the same stream whatever becomes of it, and nothing has to
+    /// be remembered for that.
+    Cri,
+}
+
+impl Kind {
+    fn record(self, n: usize, message: &str) -> String {
+        let line = || stderr(&format!("LOG:  {message}"));
+        match self {
+            Self::Csvlog => record(message),
+            Self::Stderr => line(),
+            Self::Cri => cri(n, line().trim_end_matches('\n')),
+        }
+    }
+
+    fn message(self, n: usize) -> String {
+        let rest = "…".repeat(n % 30);
+        match self {
+            Self::Csvlog => format!("record {n}\n\"quoted\", {rest}"),
+            // Between the lines of one record the test could be held up for longer than the pause.
+            Self::Stderr | Self::Cri => format!("record {n}, {rest}"),
+        }
+    }
 }
 
 /// A file from its first byte to its end; being cut begins another life.
@@ -83,14 +123,19 @@ struct World {
     dir: TempDir,
     receiver: Receiver,
     running: Option<Running>,
+    kind: Kind,
     few_open: bool,
+    /// A copy was made that only what is remembered can tell from a file of its own.
+    must_remember: bool,
+    /// What was read may not be remembered.
+    forgetful: bool,
     lives: Vec<Life>,
     names: usize,
     records: usize,
 }
 
 impl World {
-    async fn new(few_open: bool) -> Self {
+    async fn new(kind: Kind, few_open: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("log")).unwrap();
         let receiver = Receiver::start().await;
@@ -98,7 +143,10 @@ impl World {
             dir,
             receiver,
             running: None,
+            kind,
             few_open,
+            must_remember: false,
+            forgetful: false,
             lives: Vec::new(),
             names: 0,
             records: 0,
@@ -113,6 +161,7 @@ impl World {
             // Small enough for several forward chunks, and for several turns of one file.
             config.chunk.bytes = bytesize::ByteSize::kib(4);
             config.tail.read_buffer = bytesize::ByteSize::kib(4);
+            config.tail.record_pause = Duration::from_millis(30);
             if self.few_open {
                 config.tail.open_files = 2;
             }
@@ -146,14 +195,14 @@ impl World {
         let mut end = life.size + text.len() as u64;
         for _ in 0..records {
             self.records += 1;
-            let message =
-                format!("record {}\n\"quoted\", {}", self.records, "…".repeat(self.records % 30));
-            let line = record(&message);
+            let message = self.kind.message(self.records);
+            let line = self.kind.record(self.records, &message);
             life.written.push((end, message));
             end += line.len() as u64;
             text += &line;
         }
-        if torn > 0 {
+        // The record before a torn line may belong together with it: it would have to wait, too.
+        if torn > 0 && self.kind == Kind::Csvlog {
             self.records += 1;
             let message = format!("torn {}\nand whole later", self.records);
             let line = record(&message);
@@ -169,6 +218,23 @@ impl World {
         let half = text.len() / 2;
         file.write_all(&text.as_bytes()[..half]).unwrap();
         file.write_all(&text.as_bytes()[half..]).unwrap();
+    }
+
+    /// Cuts the file; what is written then is another life.
+    fn cut(&mut self, path: PathBuf, records: usize) {
+        File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        self.lives.push(Life { path, ..Life::default() });
+        self.append(self.lives.len() - 1, records, 0);
+    }
+
+    /// Whether a copy can be known for one, which takes a checkpoint that has its stream, except where
+    /// the first line alone names the stream. From then on the checkpoint must be kept.
+    fn can_copy(&mut self) -> bool {
+        if self.kind == Kind::Cri {
+            return true;
+        }
+        self.must_remember |= !self.forgetful;
+        !self.forgetful
     }
 
     async fn take(&mut self, step: &Step) {
@@ -207,24 +273,43 @@ impl World {
                 }
                 self.settle().await;
             }
-            Step::Cut { file } => {
+            Step::Cut { file, records } => {
                 let Some(at) = self.pick(file) else { return };
                 self.up();
                 self.settle().await;
-                let life = &mut self.lives[at];
-                life.gone = true;
-                if life.torn.take().is_some() {
-                    life.written.pop();
+                if self.lives[at].torn.take().is_some() {
+                    self.lives[at].written.pop();
                 }
-                let path = life.path.clone();
-                File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-                self.lives.push(Life { path, ..Life::default() });
+                self.lives[at].gone = true;
+                let path = self.lives[at].path.clone();
+                self.cut(path, records);
+            }
+            Step::CopyAndCut { file, records } => {
+                let Some(at) = self.pick(file).filter(|_| self.can_copy()) else { return };
+                // The record that is torn is whole before it is copied.
+                self.append(at, records + 1, 0);
+                let to = self.new_name(".1");
+                let from = std::mem::replace(&mut self.lives[at].path, to.clone());
+                fs::copy(&from, to).unwrap();
+                self.lives[at].gone = true;
+                self.cut(from, records);
+            }
+            Step::Compress { file, records } => {
+                let Some(at) = self.pick(file).filter(|_| self.can_copy()) else { return };
+                self.append(at, records + 1, 0);
+                let to = self.new_name(".gz");
+                let from = std::mem::replace(&mut self.lives[at].path, to.clone());
+                gzip(&from, &to);
+                fs::remove_file(from).unwrap();
+                self.lives[at].gone = true;
             }
             Step::Down { kill, lose_checkpoint } => {
+                let safe = self.must_remember;
                 if let Some(running) = self.running.take() {
-                    if kill { running.kill().await } else { running.stop().await }
+                    if kill && !safe { running.kill().await } else { running.stop().await }
                 }
-                if lose_checkpoint {
+                self.forgetful |= (kill || lose_checkpoint) && !safe;
+                if lose_checkpoint && !safe {
                     let _ = fs::remove_dir_all(self.dir.path().join("state"));
                 }
             }
@@ -305,6 +390,7 @@ proptest! {
     fn each_record_arrives_once_in_order_at_its_position(
         steps in prop::collection::vec(step(), 1..40),
         few_open in prop::bool::weighted(0.3),
+        kind in prop::sample::select(vec![Kind::Csvlog, Kind::Stderr, Kind::Cri]),
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -312,7 +398,7 @@ proptest! {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let mut world = World::new(few_open).await;
+            let mut world = World::new(kind, few_open).await;
             for step in &steps {
                 world.take(step).await;
             }
