@@ -122,7 +122,8 @@ pub struct Rejected<'a> {
     pub reason: Reason,
 }
 
-/// Takes what a parser finds, in the order of the stream. `Break` stops the parser behind what it has just handed over.
+/// Takes what a parser finds, in the order of the stream. `Break` stops the parser behind what it has just handed over; in a container log,
+/// behind the records that overlap with it.
 pub trait Sink {
     /// A record of `len` bytes at `position`.
     fn record(&mut self, position: u64, len: usize, record: &LogRecord<'_>) -> ControlFlow<()>;
