@@ -7,6 +7,9 @@ use super::lead;
 use super::matching::{Failures, Matching, Spans};
 use super::parts::{Escape, Part, WINDOW};
 
+/// What a server writes before it has read its configuration, and any that has nothing else configured.
+const DEFAULT: &str = "%m [%p] ";
+
 /// Prefixes of servers that are set up in a usual way. One that fits more than another stands behind it.
 const WELL_KNOWN: [&str; 13] = [
     "%m [%p] %q%u@%d/%a ",
@@ -30,8 +33,7 @@ const WELL_KNOWN: [&str; 13] = [
     "%t-%c-",
     // Red Hat's of before.
     "< %m > ",
-    // PostgreSQL's own.
-    "%m [%p] ",
+    DEFAULT,
 ];
 
 /// A line that a prefix stands before.
@@ -65,8 +67,9 @@ pub(super) enum Words {
 
 impl Prefixes {
     pub(super) fn new(configured: Option<&LinePrefix>) -> Self {
-        let well_known = || WELL_KNOWN.iter().filter_map(|setting| setting.parse().ok()).collect();
-        let all = configured.map_or_else(well_known, |prefix| vec![prefix.clone()]);
+        let settings: &[&str] = if configured.is_some() { &[DEFAULT] } else { &WELL_KNOWN };
+        let known = settings.iter().filter_map(|setting| setting.parse().ok());
+        let all = configured.cloned().into_iter().chain(known).collect();
         Self { all, recent: 0, failures: Failures::default() }
     }
 
@@ -170,5 +173,17 @@ impl Heading {
     /// Whether it begins a record, rather than a further part of one.
     pub(crate) fn begins_record(&self) -> bool {
         !matches!(self.lead, lead::Lead::Label(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_well_known_prefix_can_be_read() {
+        for setting in WELL_KNOWN {
+            assert!(setting.parse::<LinePrefix>().is_ok(), "{setting}");
+        }
     }
 }

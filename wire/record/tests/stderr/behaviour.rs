@@ -359,6 +359,25 @@ fn names_may_hold_what_the_prefix_has_between_its_fields() {
     );
 }
 
+/// Without a memory of what didn't fit, this would take longer than anybody waits.
+#[test]
+fn a_line_of_separators_is_given_up_soon() {
+    let prefix = Arrival::whole(Some("%t,%u,%d,%a,%i,%b,%u,%d,%a,%i,%b|"));
+    let log = format!("2026-11-22 22:46:01 UTC{}\n", ",".repeat(5000));
+    let found =
+        prefix.parse(format!("{log}2026-11-22 22:46:01 UTC,,,,,,,,,,|LOG:  m\n").as_bytes());
+    assert_eq!(found.messages(), [log.trim_end(), "m"]);
+}
+
+#[test]
+fn a_server_that_hasnt_read_its_configuration_yet_has_the_default_prefix() {
+    let found = Arrival::whole(Some("%t %e %p ")).parse(
+        b"2026-11-22 22:46:01.123 GMT [7] FATAL:  configuration file contains errors\n2026-11-22 22:46:02 UTC 00000 8 LOG:  m\n",
+    );
+    assert_eq!(found.messages(), ["configuration file contains errors", "m"]);
+    check(&found.records[0], &[(Column::ProcessId, "7")]);
+}
+
 #[test]
 fn impossible_prefixes_are_refused_with_their_reason() {
     for (prefix, reason) in [

@@ -17,9 +17,9 @@ const PLAIN: &str = "/run/postgresql:5432 - accepting connections\n";
 fn container(log: &str) -> String {
     let mut out = String::new();
     for line in log.split_inclusive('\n') {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "2026-11-22T22:46:09.000000001Z stdout F {}\n",
+            "2026-11-22T22:46:09.000000001Z stdout F {}",
             line.trim_end_matches('\n')
         );
     }
