@@ -101,9 +101,16 @@ fn source(cluster: Option<&str>, role: Option<&str>) -> Source {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_waits_for_its_pods_labels_and_carries_them() {
-    let scene = Scene::new().await;
+    let mut scene = Scene::new().await;
+    // It could be read at once, if nobody cared for its labels.
+    scene.config.kubernetes.select = vec![SelectConfig {
+        containers: vec!["postgres".into()],
+        cluster_label: Some("cluster-name".into()),
+        role_label: Some("spilo-role".into()),
+        ..SelectConfig::default()
+    }];
     scene.write(&POD, "postgres", "one");
-    scene.write(&POD, "exporter", "not in the preset");
+    scene.write(&POD, "exporter", "not selected");
     let running = Running::start(scene.config.clone());
     while scene.api.watches() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
