@@ -68,6 +68,13 @@ pub fn scan(sections: &[Files]) -> Scan {
             if let Some(parent) = path.parent() {
                 scan.dirs.insert(parent.to_owned());
             }
+            // What happens to the file behind a link happens in the directory where that one is.
+            if path.is_symlink()
+                && let Ok(target) = path.canonicalize()
+                && let Some(parent) = target.parent()
+            {
+                scan.dirs.insert(parent.to_owned());
+            }
             scan.files.push(Seen {
                 id: FileId::of(&metadata),
                 size: metadata.len(),
@@ -165,6 +172,19 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("a.csv"), dir.path().join("c.csv")).unwrap();
         let glob = section(&dir.path().join("*.csv"));
         assert_eq!(names(&scan(&[glob.clone(), glob])), [("a.csv", false)]);
+    }
+
+    #[test]
+    fn the_directory_of_a_file_behind_a_link_is_watched_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pods, links) = (dir.path().join("pods"), dir.path().join("containers"));
+        fs::create_dir(&pods).unwrap();
+        fs::create_dir(&links).unwrap();
+        write(&pods.join("0.log"), 1);
+        std::os::unix::fs::symlink(pods.join("0.log"), links.join("x.log")).unwrap();
+        let scan = scan(&[section(&links.join("*.log"))]);
+        assert_eq!(names(&scan), [("x.log", false)]);
+        assert_eq!(scan.dirs.into_iter().collect::<Vec<_>>(), [links, pods]);
     }
 
     #[test]

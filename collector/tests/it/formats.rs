@@ -63,6 +63,24 @@ async fn a_record_that_a_line_could_continue_waits_for_it() {
 }
 
 #[tokio::test]
+async fn a_record_that_waits_is_not_lost_when_its_file_is_cut() {
+    let mut scene = scene().await;
+    scene.config.tail.record_pause = Duration::from_secs(600);
+    scene.append("a", &(stderr("LOG:  one") + &stderr("LOG:  two")));
+    let running = Running::start(scene.config.clone());
+    scene.arrives(&["one"]).await;
+    // Longer than before: only its first line tells that it isn't the same.
+    let next: String =
+        ["three", "four", "five"].map(|text| stderr(&format!("LOG:  {text}"))).concat();
+    fs::write(scene.path("a"), next).unwrap();
+    scene.arrives(&["one", "two", "three", "four"]).await;
+    fs::write(scene.path("a"), stderr("LOG:  six")).unwrap();
+    scene.arrives(&["one", "two", "three", "four", "five"]).await;
+    running.stop().await;
+    scene.arrives(&["one", "two", "three", "four", "five", "six"]).await;
+}
+
+#[tokio::test]
 async fn a_last_record_is_whole_when_its_writer_has_paused() {
     let mut scene = scene().await;
     scene.config.tail.record_pause = Duration::from_millis(100);

@@ -1,5 +1,5 @@
 //! Random lives of log files against a simple model: whatever is appended, renamed, copied, compressed,
-//! deleted, cut, restarted, forgetful and lost, each record arrives once, in order, at its position.
+//! deleted, cut, restarted, killed and lost, each record arrives once, in order, at its position.
 
 use std::{
     collections::BTreeMap,
@@ -36,7 +36,7 @@ enum Step {
     CopyAndCut { file: usize, records: usize },
     /// More is written, and a compressed file takes the file's place for good.
     Compress { file: usize, records: usize },
-    /// The collector is stopped or forgetful; the next step that needs it starts it again.
+    /// The collector is stopped or killed; the next step that needs it starts it again.
     Down { kill: bool, lose_checkpoint: bool },
     /// It runs (again).
     Up,

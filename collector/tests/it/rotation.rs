@@ -217,3 +217,21 @@ async fn a_name_that_comes_again_is_a_new_stream_though_the_file_has_outgrown_th
     running.stop().await;
     scene.receiver.look(|state| assert_eq!(state.streams.len(), 2));
 }
+
+#[tokio::test]
+async fn a_file_behind_a_link_is_read_to_its_end_when_the_link_means_another_one() {
+    let mut scene = Scene::new().await;
+    let pods = scene.dir.path().join("pods");
+    fs::create_dir(&pods).unwrap();
+    std::os::unix::fs::symlink(pods.join("0.csv"), scene.path("x.csv")).unwrap();
+    // Only an event can tell in time.
+    scene.config.tail.poll_interval = Duration::from_secs(600);
+    append(&pods.join("0.csv"), &record("one"));
+    let running = Running::start(scene.config.clone());
+    scene.arrives(&["one"]).await;
+    append(&pods.join("0.csv"), &record("two"));
+    fs::rename(pods.join("0.csv"), pods.join("0.csv.20261122")).unwrap();
+    append(&pods.join("0.csv"), &record("three"));
+    scene.arrives(&["one", "two", "three"]).await;
+    running.stop().await;
+}

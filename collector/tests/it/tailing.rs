@@ -114,7 +114,7 @@ async fn a_file_that_is_renamed_out_of_the_glob_is_followed_on() {
 }
 
 #[tokio::test]
-async fn a_file_behind_a_link_is_followed_though_no_event_tells_of_it() {
+async fn a_file_behind_a_link_is_followed() {
     let scene = Scene::new().await;
     let elsewhere = scene.dir.path().join("elsewhere");
     append(&elsewhere, &record("one"));
