@@ -10,7 +10,7 @@ use crate::{End, LogSettings, Timestamp};
 
 use super::{Kind, without_line_end};
 
-/// Lines over which a line feed in a name may spread a prefix.
+/// Lines over which line feeds in names may spread a prefix. Each is tried with all before it, so there is a limit.
 const MAX_BROKEN: usize = 8;
 /// No zone's name is longer.
 const MAX_ZONE: usize = 16;

@@ -188,7 +188,11 @@ fn a_line_that_only_begins_like_a_prefix_takes_no_record_with_it() {
     let torn = "2026-11-22 22:46:01.123 UTC [1] web@sh\n";
     let found = parse(&(torn.to_owned() + &line(2, "LOG:  m") + torn));
     assert_eq!(found.messages(), [torn.trim_end(), "m", torn.trim_end()]);
-    // Followed by a torn line, which is no start by itself.
+    // Where the time doesn't come first, too.
+    let log = "[1] 2026-11-22 22:46:01 UTC web@sh\n[1] 2026-11-22 22:46:02 UTC web@shop LOG:  m\n";
+    let found = Arrival::whole(Some("[%p] %m %q%u@%d ")).parse(log.as_bytes());
+    assert_eq!(found.messages(), ["[1] 2026-11-22 22:46:01 UTC web@sh", "m"]);
+    // Followed by a line that is no start by itself.
     let found = parse(&(torn.to_owned() + "plain\n" + &line(2, "LOG:  m")));
     assert_eq!(found.messages(), [torn.trim_end(), "plain", "m"]);
 }

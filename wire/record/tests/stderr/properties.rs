@@ -45,8 +45,10 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
+/// Of few lines: a prefix is put together again of eight at most.
 fn name() -> impl Strategy<Value = String> {
-    "[a-z][a-z0-9 .,\"é\n-]{0,8}[a-z]"
+    let few = |name: &String| name.matches('\n').count() <= 3;
+    "[a-z][a-z0-9 .,\"é\n-]{0,8}[a-z]".prop_filter("too many lines", few)
 }
 
 fn written() -> impl Strategy<Value = Written> {
