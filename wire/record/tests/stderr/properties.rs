@@ -149,12 +149,13 @@ proptest! {
         records in vec(written().prop_filter("tells no position", is_plain), 1..6),
         step in 1usize..300,
         break_each_time: bool,
+        reset_each_time: bool,
     ) {
         let mut log = Vec::new();
         for (second, record) in records.iter().enumerate() {
             record.write(second, &mut log);
         }
-        let arrival = Arrival { break_each_time, ..Arrival::whole(Some(PREFIX)) };
+        let arrival = Arrival { break_each_time, reset_each_time, ..Arrival::whole(Some(PREFIX)) };
         let found = arrival.in_pieces(step).parse(&log);
         prop_assert_eq!(found.next, log.len() as u64);
         check(&records, &found)?;
@@ -179,6 +180,7 @@ proptest! {
         format in proptest::sample::select(vec![Format::Stderr, Format::Patroni, Format::PatroniJson, Format::Cri]),
         wrapped: bool,
         assumed: bool,
+        reset_each_time: bool,
     ) {
         let mut log = pieces.concat();
         if wrapped {
@@ -189,6 +191,7 @@ proptest! {
         let arrival = Arrival { format, assumed, ..Arrival::whole(None) };
         let whole = arrival.parse(&log);
         prop_assert_eq!(whole.next, log.len() as u64);
+        let arrival = Arrival { reset_each_time, ..arrival };
         prop_assert_eq!(arrival.in_pieces(step).parse(&log), whole);
     }
 }

@@ -101,6 +101,8 @@ pub struct Arrival {
     /// What the last piece is said to be followed by.
     pub end: End,
     pub break_each_time: bool,
+    /// Whether the parser forgets after each call what it has looked at.
+    pub reset_each_time: bool,
     pub assumed: Option<i64>,
 }
 
@@ -114,6 +116,7 @@ impl Arrival {
             step: usize::MAX,
             end: End::Final,
             break_each_time: false,
+            reset_each_time: false,
             assumed: None,
         }
     }
@@ -141,6 +144,9 @@ impl Arrival {
             loop {
                 let consumed = parser.parse(&log[from..to], from as u64, end, &mut found);
                 from += consumed;
+                if self.reset_each_time {
+                    parser.reset();
+                }
                 if is_container {
                     found.next = from as u64;
                 }
