@@ -57,6 +57,8 @@ pub struct Metrics {
     pub checkpoint_failing: Arc<AtomicBool>,
     /// What the globs matched when they were last looked at.
     matched: Arc<Mutex<Matched>>,
+    /// Files and directories that can't be read, and why.
+    problems: Arc<Mutex<BTreeMap<PathBuf, String>>>,
 }
 
 /// What the globs match.
@@ -68,8 +70,6 @@ pub struct Matched {
     pub none: Vec<String>,
     /// How many more wait to be known who writes them.
     pub waiting: usize,
-    /// Files and directories that can't be read, and why.
-    pub problems: BTreeMap<PathBuf, String>,
 }
 
 impl Metrics {
@@ -85,6 +85,17 @@ impl Metrics {
     /// What the globs match.
     pub fn matched(&self) -> Matched {
         self.matched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over which files and directories can't be read, and why.
+    pub fn set_problems(&self, problems: BTreeMap<PathBuf, String>) {
+        *self.problems.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+    }
+
+    /// The first of what can't be read, with the reason.
+    pub fn problems(&self, most: usize) -> Vec<(PathBuf, String)> {
+        let problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.iter().take(most).map(|(path, why)| (path.clone(), why.clone())).collect()
     }
 
     /// The metrics page.

@@ -306,7 +306,7 @@ impl Tail {
             let packed = file.content.is_packed();
             let size = if packed { file.size() } else { file.read_to };
             let modified = file.modified();
-            self.aside.insert(file.id, Aside { why: Why::Done, size, modified, stream });
+            self.aside.insert(file.id, Aside { why: Why::Done, size, modified, stream, problem: None });
         } else {
             // A copy may have waited for this.
             self.rescan |= self.aside.values().any(|aside| aside.why == Why::Copy);
@@ -342,7 +342,8 @@ impl Tail {
         // What can't be decompressed stays so until it changes.
         let why = if file.content.is_packed() { Why::Damaged } else { Why::Failed };
         let (size, modified) = (file.size(), file.modified());
-        self.aside.insert(file.id, Aside { why, size, modified, stream: Some(file.stream) });
+        let (stream, problem) = (Some(file.stream), Some(error.to_string()));
+        self.aside.insert(file.id, Aside { why, size, modified, stream, problem });
     }
 }
 

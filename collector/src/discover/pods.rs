@@ -96,13 +96,15 @@ impl Pods {
                 return Located::Waiting;
             }
         }
-        let (source, hints, selected) = self.describe(path, pod);
+        let (source, (hints, problems), selected) = self.describe(path, pod);
         if !(demanded || selected) {
             return Located::Unwanted;
         }
         let key = (path.uid.to_owned(), path.container.to_owned());
-        let writer =
-            self.writers.entry(key).or_insert_with(|| Arc::new(Writer::new(source, hints)));
+        let writer = self.writers.entry(key).or_insert_with(|| {
+            complain(path, &problems);
+            Arc::new(Writer::new(source, hints))
+        });
         Located::Known(Arc::clone(writer))
     }
 
@@ -114,11 +116,15 @@ impl Pods {
     /// A pod is there, or has changed.
     pub fn apply(&mut self, pod: Pod) {
         self.strangers.remove(&pod.uid);
+        let before = self.known.get(&pod.uid);
         for ((_, container), writer) in self.writers.iter().filter(|((uid, _), _)| *uid == pod.uid)
         {
             let path =
                 PodPath { namespace: &pod.namespace, pod: &pod.name, uid: &pod.uid, container };
-            let (source, hints, _) = self.describe(&path, Some(&pod));
+            let (source, (hints, problems), _) = self.describe(&path, Some(&pod));
+            if !before.is_some_and(|before| before.pod.annotations == pod.annotations) {
+                complain(&path, &problems);
+            }
             if writer.learn(source) {
                 let source = writer.source();
                 tracing::info!(
@@ -178,12 +184,16 @@ impl Pods {
         self.strangers.values().filter(|(since, _)| waited(since)).count()
     }
 
-    /// The source and the hints that are known, and whether the container is to be read.
-    fn describe(&self, path: &PodPath<'_>, pod: Option<&Pod>) -> (Source, Hints, bool) {
+    /// The source and the hints that are known, with what is wrong with the hints; and whether the
+    /// container is to be read.
+    fn describe(
+        &self,
+        path: &PodPath<'_>,
+        pod: Option<&Pod>,
+    ) -> (Source, (Hints, Vec<(String, String)>), bool) {
         let labels = pod.map(|pod| &pod.labels);
         let selector = self.selectors.iter().find(|selector| selector.matches(path, labels));
-        let hints =
-            pod.map(|pod| Hints::of(&pod.annotations, path.container).0).unwrap_or_default();
+        let hints = pod.map(|pod| Hints::of(&pod.annotations, path.container)).unwrap_or_default();
         let source = Source {
             namespace: Some(path.namespace.to_owned()),
             pod: Some(path.pod.to_owned()),
@@ -192,8 +202,16 @@ impl Pods {
             cluster: selector.zip(labels).and_then(|(selector, labels)| selector.cluster(labels)),
             role: selector.zip(labels).and_then(|(selector, labels)| selector.role(labels)),
         };
-        let selected = hints.collect.unwrap_or(selector.is_some());
+        let selected = hints.0.collect.unwrap_or(selector.is_some());
         (source, hints, selected)
+    }
+}
+
+/// Says which annotations have no effect.
+fn complain(path: &PodPath<'_>, problems: &[(String, String)]) {
+    for (annotation, problem) in problems {
+        let PodPath { namespace, pod, container, .. } = path;
+        tracing::warn!(namespace, pod, container, annotation, problem, "annotation has no effect");
     }
 }
 

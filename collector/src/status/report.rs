@@ -159,9 +159,9 @@ impl Status {
         streams.sort_by_key(|stream| std::cmp::Reverse(stream.lag()));
         streams.truncate(limit);
         let mut problems = self.reasons();
-        problems.extend(
-            matched.problems.iter().map(|(path, problem)| format!("{}: {problem}", path.display())),
-        );
+        let unread = self.metrics.problems(limit);
+        problems
+            .extend(unread.iter().map(|(path, problem)| format!("{}: {problem}", path.display())));
         problems.truncate(limit);
         Report {
             version: env!("CARGO_PKG_VERSION"),

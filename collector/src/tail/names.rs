@@ -2,7 +2,7 @@
 //! grown, within the limit of open files, and remembers what was put aside and why.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
     time::{Instant, SystemTime},
@@ -23,6 +23,8 @@ pub(super) struct Aside {
     pub(super) modified: SystemTime,
     /// Its stream, where it has one; so it isn't forgotten as long as the file is there.
     pub(super) stream: Option<Arc<Stream>>,
+    /// What is wrong with it.
+    pub(super) problem: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +46,7 @@ impl Tail {
     /// all directories are watched.
     pub(super) fn scan(&mut self, now: Instant, wall: SystemTime) -> bool {
         let mut scan = discover::scan(&self.sections);
-        let waiting = self.choose(&mut scan, now);
+        let (waiting, unwanted) = self.choose(&mut scan, now);
         self.show_matched(&scan, waiting);
         for (path, problem) in &scan.problems {
             if self.said.get(path) != Some(problem) {
@@ -58,6 +60,11 @@ impl Tail {
         for file in &mut self.open {
             file.listed(by_id.get(&file.id).copied(), wall);
         }
+        for at in (0..self.open.len()).rev() {
+            if unwanted.contains(&self.open[at].id) {
+                self.close(at);
+            }
+        }
         self.aside.retain(|id, _| by_id.contains_key(id));
         for aside in self.aside.values() {
             aside.stream.iter().for_each(|stream| stream.set_seen(wall));
@@ -68,6 +75,7 @@ impl Tail {
         for seen in scan.files.iter().filter(|seen| !open.contains(&seen.id)) {
             self.consider(seen, now, wall);
         }
+        self.metrics.set_problems(self.problems());
         self.metrics.files_open.set(i64::try_from(self.open.len()).unwrap_or(i64::MAX));
         if let Some(horizon) = wall.checked_sub(self.forget_after) {
             self.streams.forget(horizon);
@@ -75,19 +83,32 @@ impl Tail {
         watched
     }
 
-    /// Leaves out what isn't to be read, or not yet: of the latter, returns how many there are.
-    fn choose(&self, scan: &mut Scan, now: Instant) -> usize {
+    /// What can't be read, and why.
+    fn problems(&self) -> BTreeMap<PathBuf, String> {
+        let aside = self.aside.iter().filter_map(|(id, aside)| {
+            Some((self.seen.get(id)?.path.clone(), aside.problem.clone()?))
+        });
+        self.said.iter().map(|(path, problem)| (path.clone(), problem.clone())).chain(aside).collect()
+    }
+
+    /// Leaves out what isn't to be read, or not yet: returns how many of the latter there are, and which
+    /// the former are.
+    fn choose(&self, scan: &mut Scan, now: Instant) -> (usize, HashSet<FileId>) {
         let mut waiting = 0;
+        let mut unwanted = HashSet::new();
         scan.files.retain(|seen| match self.sources.locate(&seen.path, seen.section, now) {
             Located::Known(_) => true,
-            Located::Unwanted => false,
+            Located::Unwanted => {
+                unwanted.insert(seen.id);
+                false
+            }
             Located::Waiting => {
                 waiting += 1;
                 false
             }
         });
         scan.dirs.retain(|dir| self.sources.is_watched(dir, now));
-        waiting
+        (waiting, unwanted)
     }
 
     /// Lets the status page know what the globs match, and says once which match nothing.
@@ -96,8 +117,7 @@ impl Tail {
             .filter(|&section| !scan.files.iter().any(|seen| seen.section == section))
             .map(|section| self.sections[section].glob.clone())
             .collect();
-        let problems = scan.problems.clone();
-        let matched = Matched { files: scan.files.len(), none, waiting, problems };
+        let matched = Matched { files: scan.files.len(), none, waiting };
         let globs = matched.none.join(", ");
         if self.metrics.set_matched(matched) && !globs.is_empty() {
             tracing::warn!(globs, "no file matches; waiting for one");
@@ -172,13 +192,16 @@ impl Tail {
                 }
                 let damaged = error.kind() == std::io::ErrorKind::UnexpectedEof;
                 let why = if damaged { Why::Damaged } else { Why::Failed };
-                self.put_aside(seen, why, None);
+                let (size, modified) = (seen.size, seen.modified);
+                let problem = Some(error.to_string());
+                self.aside.insert(seen.id, Aside { why, size, modified, stream: None, problem });
             }
         }
     }
 
     fn put_aside(&mut self, seen: &Seen, why: Why, stream: Option<Arc<Stream>>) {
-        let aside = Aside { why, size: seen.size, modified: seen.modified, stream };
+        let (size, modified) = (seen.size, seen.modified);
+        let aside = Aside { why, size, modified, stream, problem: None };
         self.aside.insert(seen.id, aside);
     }
 

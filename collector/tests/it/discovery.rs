@@ -217,7 +217,8 @@ async fn the_last_lines_of_a_deleted_pod_carry_its_labels() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn annotations_decide_what_is_read() {
-    let scene = Scene::new().await;
+    let mut scene = Scene::new().await;
+    let address = status::listen(&mut scene.config);
     scene.api.apply(&Pod {
         annotations: &[
             ("trunkline.io/collect", "false"),
@@ -233,7 +234,19 @@ async fn annotations_decide_what_is_read() {
     assert_eq!(scene.receiver.rows().len(), 1);
     scene.api.apply(&POD);
     scene.arrives("unwanted").await;
+
+    // What is open is let go, and goes on where it was when it is wanted again.
+    let status_of = |status: &serde_json::Value| status["files"]["open"].as_i64().unwrap();
+    status::wait(address, "two files", |status| status_of(status) == 1).await;
+    scene.api.apply(&Pod { annotations: &[("trunkline.io/collect", "false")], ..POD });
+    status::wait(address, "no file", |status| status_of(status) == 0).await;
+    scene.write(&POD, "postgres", "meanwhile");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(scene.receiver.rows().len(), 2);
+    scene.api.apply(&POD);
+    scene.arrives("meanwhile").await;
     running.stop().await;
+    scene.unbreached();
 }
 
 #[tokio::test(flavor = "multi_thread")]
