@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use trunkline_forward::server::{Event, Server};
 use trunkline_forward::{EntryReader, Inflater, Limits, Message};
 use trunkline_record::{
-    ChunkBuilder, ChunkHeader, ChunkLimits, Column, End, Format, LogSettings, Parser, RecordSlots,
-    Row, Severity, Slot, Source, StreamId, message,
+    ChunkBuilder, ChunkHeader, ChunkLimits, Column, End, Format, LogRecord, LogSettings, Parser,
+    RecordSlots, Row, Severity, Sink, Slot, Source, StreamId, Table, Timestamp, message,
 };
 
 const STREAM: StreamId = StreamId([7; 16]);
@@ -69,7 +69,9 @@ fn a_record_arrives_with_every_column_its_position_and_its_source() {
     assert_eq!(slots.position(), 0);
     assert_eq!(slots.read(&mut entries).unwrap(), Some(Row::Record));
     assert_eq!(slots.position(), 8);
-    let values: Vec<_> = Column::ALL.iter().map(|column| slots.get(*column)).collect();
+    let (columns, others) = Column::ALL.split_at(Column::CSVLOG);
+    assert!(others.iter().all(|column| slots.get(*column) == Slot::Null));
+    let values: Vec<_> = columns.iter().map(|column| slots.get(*column)).collect();
     let text = |text: &'static str| Slot::Text(text.as_bytes());
     assert_eq!(
         values,
@@ -103,6 +105,51 @@ fn a_record_arrives_with_every_column_its_position_and_its_source() {
         ]
     );
     assert_eq!(slots.read(&mut entries).unwrap(), None);
+}
+
+#[test]
+fn records_of_all_tables_travel_in_one_chunk() {
+    let time = Timestamp { unix_micros: 1_795_388_792_715_000, digits: 3 };
+    let mut builder = ChunkBuilder::new(ChunkLimits::default());
+    let mut patroni = LogRecord::new(Table::Patroni, time, Some(Severity::Info));
+    patroni.set_text(Column::Logger, Some(b"patroni.ha"));
+    patroni.set_text(Column::Thread, Some(b"MainThread"));
+    patroni.extra = Some(br#"{"scope": "orders"}"#);
+    let mut component = LogRecord::new(Table::Component, time, None);
+    component.set_text(Column::Component, Some(b"pgbackrest"));
+    let postgres = LogRecord::new(Table::Postgres, time, Some(Severity::Log));
+    for (position, record) in [(0, &patroni), (10, &component), (20, &postgres)] {
+        let _ = builder.record(position, 10, record);
+    }
+    let chunk = builder.finish(30).unwrap();
+    let entries = zstd::decode_all(&*chunk.entries).unwrap();
+    let mut entries = EntryReader::new(&entries);
+    let mut slots = RecordSlots::new();
+    let text = |text: &'static str| Slot::Text(text.as_bytes());
+
+    assert_eq!(slots.read(&mut entries).unwrap(), Some(Row::Record));
+    assert_eq!((slots.table(), slots.extra()), (Table::Patroni, patroni.extra));
+    assert_eq!(slots.get(Column::Logger), text("patroni.ha"));
+    assert_eq!(slots.get(Column::Thread), text("MainThread"));
+    assert_eq!(slots.get(Column::ErrorSeverity), Slot::Severity(Severity::Info));
+    assert_eq!(slots.read(&mut entries).unwrap(), Some(Row::Record));
+    assert_eq!((slots.table(), slots.extra(), slots.position()), (Table::Component, None, 10));
+    assert_eq!(slots.get(Column::Component), text("pgbackrest"));
+    assert_eq!(slots.get(Column::ErrorSeverity), Slot::Null);
+    assert_eq!(slots.get(Column::Logger), Slot::Null);
+    assert_eq!(slots.read(&mut entries).unwrap(), Some(Row::Record));
+    assert_eq!(slots.table(), Table::Postgres);
+    assert_eq!(slots.read(&mut entries).unwrap(), None);
+}
+
+#[test]
+fn a_server_record_without_a_severity_is_no_record() {
+    let time = Timestamp { unix_micros: 0, digits: 0 };
+    let mut builder = ChunkBuilder::new(ChunkLimits::default());
+    let _ = builder.record(0, 1, &LogRecord::new(Table::Postgres, time, None));
+    let entries = zstd::decode_all(&*builder.finish(1).unwrap().entries).unwrap();
+    let error = RecordSlots::new().read(&mut EntryReader::new(&entries)).unwrap_err();
+    assert_eq!(error.to_string(), "invalid error_severity in a record");
 }
 
 #[test]
