@@ -11,6 +11,9 @@ use crate::config::Files;
 /// What the annotations' keys begin with.
 pub const PREFIX: &str = "trunkline.io/";
 
+/// Annotations that can't be understood: key and problem.
+pub type Ineffective = Vec<(String, String)>;
+
 /// How a container's log is to be read, where its pod says so.
 #[derive(Clone, Debug, Default)]
 pub struct Hints {
@@ -26,9 +29,9 @@ pub struct Hints {
 
 impl Hints {
     /// Reads the annotations that matter to `container`. What can't be understood is left out, and
-    /// comes back as key and problem.
-    pub fn of(annotations: &Labels, container: &str) -> (Self, Vec<(String, String)>) {
-        let mut problems = Vec::new();
+    /// comes back beside it.
+    pub fn of(annotations: &Labels, container: &str) -> (Self, Ineffective) {
+        let mut problems = Ineffective::new();
         let mut text = |name: &str, parse: &mut dyn FnMut(&str) -> Result<(), String>| {
             let own = format!("{PREFIX}{name}.{container}");
             let keys = [own, format!("{PREFIX}{name}")];
@@ -92,7 +95,7 @@ impl Hints {
 mod tests {
     use super::*;
 
-    fn of(annotations: &[(&str, &str)], container: &str) -> (Hints, Vec<(String, String)>) {
+    fn of(annotations: &[(&str, &str)], container: &str) -> (Hints, Ineffective) {
         let annotations: Labels =
             annotations.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         Hints::of(&annotations, container)

@@ -14,7 +14,11 @@ use std::{
 use trunkline_record::Source;
 
 use super::{
-    annotations::Hints, labels::Labels, pod_path::PodPath, selector::Selector, writer::Writer,
+    annotations::{Hints, Ineffective},
+    labels::Labels,
+    pod_path::PodPath,
+    selector::Selector,
+    writer::Writer,
 };
 
 /// What the API says of a pod.
@@ -122,7 +126,7 @@ impl Pods {
             let path =
                 PodPath { namespace: &pod.namespace, pod: &pod.name, uid: &pod.uid, container };
             let (source, (hints, problems), _) = self.describe(&path, Some(&pod));
-            if !before.is_some_and(|before| before.pod.annotations == pod.annotations) {
+            if before.is_none_or(|before| before.pod.annotations != pod.annotations) {
                 complain(&path, &problems);
             }
             if writer.learn(source) {
@@ -190,7 +194,7 @@ impl Pods {
         &self,
         path: &PodPath<'_>,
         pod: Option<&Pod>,
-    ) -> (Source, (Hints, Vec<(String, String)>), bool) {
+    ) -> (Source, (Hints, Ineffective), bool) {
         let labels = pod.map(|pod| &pod.labels);
         let selector = self.selectors.iter().find(|selector| selector.matches(path, labels));
         let hints = pod.map(|pod| Hints::of(&pod.annotations, path.container)).unwrap_or_default();
