@@ -5,6 +5,11 @@
 mod api;
 mod bad_input;
 mod corpus;
+mod every_format;
 mod exactly_once;
 mod faults;
 mod formats;
+mod localized;
+mod parse;
+mod patroni;
+mod secure;
