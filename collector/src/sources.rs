@@ -161,3 +161,70 @@ impl PodLogs {
         changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{FilesConfig, KubernetesConfig, SelectConfig};
+
+    const SHOP: &str = "/pods/shop_orders-0_u-1/postgres";
+
+    /// `/other/*` and `/pods/shop*/*/*` by name, and pods of the namespace `shop`.
+    fn sources() -> Sources {
+        let select = SelectConfig { namespaces: vec!["shop".into()], ..SelectConfig::default() };
+        let config = Config {
+            files: vec![FilesConfig::new("/other/*"), FilesConfig::new("/pods/demanded_*/*/*")],
+            kubernetes: KubernetesConfig {
+                enabled: true,
+                api: "off".into(),
+                pod_logs: "/pods".into(),
+                select: vec![select],
+                ..KubernetesConfig::default()
+            },
+            ..Config::default()
+        };
+        Sources::of(Path::new("c.toml"), &config, None).unwrap()
+    }
+
+    #[test]
+    fn a_pods_directory_says_whose_file_it_is_and_the_section_whether_it_is_read_at_all() {
+        let sources = sources();
+        let pods = sources.pod_logs().unwrap().section();
+        assert_eq!((sources.sections().len(), pods), (3, 2));
+        let locate =
+            |path: &str, section| match sources.locate(Path::new(path), section, Instant::now()) {
+                Located::Known(writer) => writer.source().namespace.clone().unwrap_or_default(),
+                Located::Unwanted => "unwanted".to_owned(),
+                Located::Waiting => "waiting".to_owned(),
+            };
+        let own = sources.own().source().namespace.clone().unwrap_or_default();
+        for (path, section, expected) in [
+            ("/other/a.csv", 0, own.as_str()),
+            ("/pods/demanded_a_u/c/0.log", 1, "demanded"),
+            ("/pods/demanded_a_u/c/0.log", pods, "unwanted"),
+            ("/pods/shop_orders-0_u-1/postgres/0.log", pods, "shop"),
+            ("/pods/shop_orders-0_u-1/postgres/core", pods, "unwanted"),
+            ("/pods/shop_orders-0_u-1/postgres/own.csv", 1, own.as_str()),
+        ] {
+            assert_eq!(locate(path, section), expected, "{path} of section {section}");
+        }
+    }
+
+    #[test]
+    fn directories_of_containers_that_nothing_selects_are_not_watched() {
+        let sources = sources();
+        for (dir, expected) in
+            [(SHOP, true), ("/pods/web_a_u/c", false), ("/pods", true), ("/other", true)]
+        {
+            assert_eq!(sources.is_watched(Path::new(dir), Instant::now()), expected, "{dir}");
+        }
+    }
+
+    #[test]
+    fn news_are_told_once() {
+        let sources = sources();
+        assert!(!sources.news());
+        sources.announce();
+        assert!(sources.news() && !sources.news());
+    }
+}

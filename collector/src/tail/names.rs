@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -107,7 +107,8 @@ impl Tail {
                 false
             }
         });
-        scan.dirs.retain(|dir| self.sources.is_watched(dir, now));
+        let read: HashSet<&Path> = scan.files.iter().filter_map(|seen| seen.path.parent()).collect();
+        scan.dirs.retain(|dir| read.contains(dir.as_path()) || self.sources.is_watched(dir, now));
         (waiting, unwanted)
     }
 
