@@ -190,7 +190,7 @@ impl Tail {
                 }
             }
         }
-        self.finish();
+        self.finish(names);
     }
 
     /// Looks at the sizes of the open files, and of those whose first line wasn't whole.
@@ -306,7 +306,8 @@ impl Tail {
             let packed = file.content.is_packed();
             let size = if packed { file.size() } else { file.read_to };
             let modified = file.modified();
-            self.aside.insert(file.id, Aside { why: Why::Done, size, modified, stream, problem: None });
+            self.aside
+                .insert(file.id, Aside { why: Why::Done, size, modified, stream, problem: None });
         } else {
             // A copy may have waited for this.
             self.rescan |= self.aside.values().any(|aside| aside.why == Why::Copy);

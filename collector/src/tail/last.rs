@@ -1,6 +1,6 @@
 //! The last turns of a collector that stops.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::{
     Tail,
@@ -11,9 +11,13 @@ use crate::outbox::Flushed;
 impl Tail {
     /// The last turns of a collector that stops: what is in the files now, up to one forward chunk
     /// each, since a pod's last lines are written just before its end; and everything that can't be
-    /// found again.
-    pub(super) fn finish(&mut self) {
+    /// found again. `names` says that some may not have been compared yet.
+    pub(super) fn finish(&mut self, names: bool) {
         let now = Instant::now();
+        if self.watch.news().names || self.rescan || names {
+            // A file that has just been made may hold a server's last words.
+            self.scan(now, SystemTime::now());
+        }
         self.look(now);
         for at in 0..self.open.len() {
             loop {
