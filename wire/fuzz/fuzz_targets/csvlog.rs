@@ -1,6 +1,4 @@
-//! csvlog in any pieces.
+//! See `trunkline_fuzz::csvlog`.
 #![no_main]
 
-use trunkline_record::Format;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| trunkline_fuzz::parse(Format::Csvlog, input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| trunkline_fuzz::csvlog(input));

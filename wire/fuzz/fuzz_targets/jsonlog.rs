@@ -1,6 +1,4 @@
-//! jsonlog in any pieces.
+//! See `trunkline_fuzz::jsonlog`.
 #![no_main]
 
-use trunkline_record::Format;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| trunkline_fuzz::parse(Format::Jsonlog, input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| trunkline_fuzz::jsonlog(input));

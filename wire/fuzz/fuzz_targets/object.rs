@@ -1,6 +1,4 @@
-//! JSON objects of any writer in any pieces.
+//! See `trunkline_fuzz::object`.
 #![no_main]
 
-use trunkline_record::Format;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| trunkline_fuzz::parse(Format::PatroniJson, input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| trunkline_fuzz::object(input));
