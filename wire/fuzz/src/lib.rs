@@ -14,8 +14,11 @@ use trunkline_record::{
 pub use cri::cri;
 pub use forward::forward;
 
+/// What a target does with an input; it panics when something doesn't hold.
+pub type Target = fn(&[u8]);
+
 /// Each target by its name, which is that of its seeds' directory too.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("cri", cri),
     ("csvlog", csvlog),
     ("forward", forward),
