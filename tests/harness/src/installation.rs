@@ -203,7 +203,10 @@ impl Installation {
         command.args(["--mount", "--pid", "--ipc", "--fork", "--kill-child"]);
         // Mounted in the new mount namespace alone, and gone with it.
         command.arg(format!("--mount-proc={}", root.join("proc").display()));
-        command.arg("chroot").arg(format!("--userspec={user}:{group}")).arg(root).arg(program);
+        command.arg("chroot").arg(root).arg("setpriv");
+        // A change of user takes back what `--kill-child` asked the kernel for; it must be asked again after it.
+        command.args([format!("--reuid={user}"), format!("--regid={group}")]);
+        command.args(["--clear-groups", "--pdeathsig=KILL"]).arg(program);
         clean_environment(&mut command);
         Ok(command)
     }

@@ -52,3 +52,46 @@ impl Container {
         ended.map(drop).with_context(|| format!("it has not ended {timeout:?} after {signal:?}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use rustix::process::Signal;
+
+    use super::Container;
+    use crate::installation::Installation;
+    use crate::instance::Instance;
+    use crate::procfs;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn until(what: &str, condition: impl Fn() -> bool) {
+        let deadline = Instant::now() + SOON;
+        while !condition() {
+            assert!(Instant::now() < deadline, "waited {SOON:?} for {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_program_ends_with_whoever_waits_for_it() {
+        let installation = Installation::root_file_system().unwrap();
+        let instance = Instance::create(&installation).unwrap();
+        let mut command = installation.container("/usr/bin/sleep").unwrap();
+        command.arg("1000");
+        let container =
+            Container::spawn(&command, &instance.server_log(), instance.directory()).unwrap();
+        let unshare = container.0.pid();
+        let name = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        until("sleep", || {
+            procfs::children(unshare)
+                .iter()
+                .any(|pid| name(*pid).is_ok_and(|name| name == "sleep\n"))
+        });
+        let program = procfs::children(unshare)[0];
+        procfs::signal(unshare, Signal::KILL);
+        until("sleep to end", || !Path::new(&format!("/proc/{program}")).exists());
+    }
+}
