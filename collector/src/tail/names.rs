@@ -88,7 +88,11 @@ impl Tail {
         let aside = self.aside.iter().filter_map(|(id, aside)| {
             Some((self.seen.get(id)?.path.clone(), aside.problem.clone()?))
         });
-        self.said.iter().map(|(path, problem)| (path.clone(), problem.clone())).chain(aside).collect()
+        self.said
+            .iter()
+            .map(|(path, problem)| (path.clone(), problem.clone()))
+            .chain(aside)
+            .collect()
     }
 
     /// Leaves out what isn't to be read, or not yet: returns how many of the latter there are, and which
@@ -107,7 +111,8 @@ impl Tail {
                 false
             }
         });
-        let read: HashSet<&Path> = scan.files.iter().filter_map(|seen| seen.path.parent()).collect();
+        let read: HashSet<&Path> =
+            scan.files.iter().filter_map(|seen| seen.path.parent()).collect();
         scan.dirs.retain(|dir| read.contains(dir.as_path()) || self.sources.is_watched(dir, now));
         (waiting, unwanted)
     }
