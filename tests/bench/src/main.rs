@@ -9,6 +9,7 @@ mod jsonlog;
 mod parse;
 mod pipeline;
 mod report;
+mod stderr;
 mod versus;
 
 use anyhow::Result;

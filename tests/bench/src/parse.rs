@@ -14,18 +14,19 @@ use trunkline_record::{
 use crate::generate::Generator;
 use crate::report::{Report, progress};
 
-/// In the order of [`WAYS`].
-const FIGURES: [&str; 5] = [
-    "parse_csvlog_mb_s",
-    "parse_jsonlog_mb_s",
-    "parse_csv_crate_mb_s",
-    "parse_python_csv_mb_s",
-    "encode_csvlog_mb_s",
-];
-const WAYS: [Way; 5] = [csvlog, jsonlog, csv_crate, python, encode];
-
 /// Reads a log and says how many records it found.
 type Way = fn(&[u8]) -> Result<usize>;
+
+/// A figure, the format of the log it is about, and how that is read.
+const FIGURES: [(&str, Format, Way); 7] = [
+    ("parse_csvlog_mb_s", Format::Csvlog, |log| count(Format::Csvlog, log)),
+    ("parse_jsonlog_mb_s", Format::Jsonlog, |log| count(Format::Jsonlog, log)),
+    ("parse_stderr_mb_s", Format::Stderr, |log| count(Format::Stderr, log)),
+    ("parse_cri_mb_s", Format::Cri, |log| count(Format::Cri, log)),
+    ("parse_csv_crate_mb_s", Format::Csvlog, csv_crate),
+    ("parse_python_csv_mb_s", Format::Csvlog, python),
+    ("encode_csvlog_mb_s", Format::Csvlog, encode),
+];
 
 /// Counts what it is given.
 #[derive(Default)]
@@ -47,40 +48,39 @@ impl Sink for Count {
 }
 
 pub fn run(report: &Report) -> Result<()> {
-    if !report.wants(&FIGURES) {
+    if !report.wants(&FIGURES.map(|(name, ..)| name)) {
         return Ok(());
     }
     progress(&format!("parsing {} records in memory", report.rows));
     let mut generator = Generator::new(1, 100);
-    let mut log = Vec::new();
+    let mut csvlog = Vec::new();
     for _ in 0..report.rows {
-        log.extend_from_slice(generator.next_record().as_bytes());
+        csvlog.extend_from_slice(generator.next_record().as_bytes());
     }
-    let json = crate::jsonlog::from_csvlog(&log)?;
-    let mut speeds: [Vec<f64>; 5] = Default::default();
+    let jsonlog = crate::jsonlog::from_csvlog(&csvlog)?;
+    let stderr = crate::stderr::from_csvlog(&csvlog)?;
+    let cri = crate::stderr::in_container(&stderr);
+    let log = |format| match format {
+        Format::Jsonlog => &jsonlog,
+        Format::Stderr => &stderr,
+        Format::Cri => &cri,
+        _ => &csvlog,
+    };
+    let mut speeds: [Vec<f64>; FIGURES.len()] = Default::default();
     for _ in 0..report.repeat {
-        for ((way, figure), speeds) in WAYS.iter().zip(FIGURES).zip(&mut speeds) {
-            let log = if figure.contains("jsonlog") { &json } else { &log };
+        for ((figure, format, way), speeds) in FIGURES.iter().zip(&mut speeds) {
+            let log = log(*format);
             let start = Instant::now();
             let records = way(log)?;
             speeds.push(log.len() as f64 / 1e6 / start.elapsed().as_secs_f64());
             ensure!(records == report.rows, "{figure}: {records} records of {}", report.rows);
         }
     }
-    for (name, speeds) in FIGURES.iter().zip(&speeds) {
-        let bytes = if name.contains("jsonlog") { json.len() } else { log.len() };
-        let more = json!({"records": report.rows, "bytes": bytes});
+    for ((name, format, _), speeds) in FIGURES.iter().zip(&speeds) {
+        let more = json!({"records": report.rows, "bytes": log(*format).len()});
         report.figure(name, "MB/s", speeds, more)?;
     }
     Ok(())
-}
-
-fn csvlog(log: &[u8]) -> Result<usize> {
-    count(Format::Csvlog, log)
-}
-
-fn jsonlog(log: &[u8]) -> Result<usize> {
-    count(Format::Jsonlog, log)
 }
 
 fn count(format: Format, log: &[u8]) -> Result<usize> {
