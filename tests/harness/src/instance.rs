@@ -16,6 +16,7 @@ use rustix::process::Signal;
 
 use crate::installation::{Installation, in_path};
 use crate::procfs;
+use crate::small_disk::unmount_below;
 
 const MAKERS_LOCK: &str = "makers.lock";
 const OWNER_LOCK: &str = "owner.lock";
@@ -155,6 +156,7 @@ fn lock_makers(instances: &Path) -> Result<File> {
 }
 
 fn remove(directory: &Path) {
+    unmount_below(directory);
     remove_shared_memory(&directory.join("data"));
     for _ in 0..20 {
         match fs::remove_dir_all(directory) {

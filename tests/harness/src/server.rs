@@ -16,6 +16,7 @@ use crate::instance::{self, Instance};
 use crate::ports::free_port;
 use crate::procfs;
 use crate::settings::{Durability, Settings};
+use crate::small_disk::SmallDisk;
 use crate::supervisor::{Orphan, Supervised, tail};
 
 /// Crash recovery of some GB of WAL fits in; a server that needs longer is broken.
@@ -114,6 +115,11 @@ impl PostgresServer {
     /// The pattern of the csvlog files in [`Self::log_dir`].
     pub fn csvlog_glob(&self) -> String {
         self.log_dir().join("*.csv").display().to_string()
+    }
+
+    /// A disk of this size for a tablespace, to be filled up. Needs the right to mount.
+    pub fn small_disk(&self, mebibytes: u32) -> Result<SmallDisk> {
+        SmallDisk::mount(&self.installation, &self.instance, mebibytes)
     }
 
     /// Where the server's programs come from.

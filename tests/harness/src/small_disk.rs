@@ -1,0 +1,79 @@
+//! A disk of a server's own that a test fills up: a tmpfs in the directory of the server's instance.
+//!
+//! Full is what its size makes it: shrunk to what is used, the next block that the server asks for isn't there. It is unmounted, and so
+//! gone, when the instance's directory is removed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::installation::{Installation, run};
+use crate::instance::Instance;
+
+/// The server may use blocks between the look at what is used and the shrinking.
+const ATTEMPTS: usize = 50;
+
+/// A mounted tmpfs.
+#[derive(Debug)]
+pub struct SmallDisk {
+    mount: PathBuf,
+    inside: PathBuf,
+    mebibytes: u32,
+}
+
+impl SmallDisk {
+    pub(crate) fn mount(
+        installation: &Installation,
+        instance: &Instance,
+        mebibytes: u32,
+    ) -> Result<Self> {
+        instance.create_dir(installation, "disk")?;
+        let mount = instance.directory().join("disk");
+        let mut options = format!("size={mebibytes}m,mode=700");
+        if let Some((user, group)) = installation.server_ids()? {
+            options += &format!(",uid={user},gid={group}");
+        }
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&mount))
+            .context("a disk to fill up needs the right to mount a tmpfs")?;
+        Ok(Self { inside: installation.inside(&mount), mount, mebibytes })
+    }
+
+    /// Its directory, as the server sees it: for `CREATE TABLESPACE`.
+    pub fn inside(&self) -> &Path {
+        &self.inside
+    }
+
+    /// Makes it full.
+    pub fn fill(&self) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let used = run(Command::new("df").args(["--output=used", "-k"]).arg(&self.mount))?;
+            let used = used.lines().last().unwrap_or_default().trim().to_owned();
+            if self.resize(&format!("{used}k")).is_ok() {
+                return Ok(());
+            }
+        }
+        bail!("{} can't be made full", self.mount.display())
+    }
+
+    /// Gives it its room back.
+    pub fn make_room(&self) -> Result<()> {
+        self.resize(&format!("{}m", self.mebibytes))
+    }
+
+    fn resize(&self, size: &str) -> Result<()> {
+        let mut mount = Command::new("mount");
+        mount.arg("-o").arg(format!("remount,size={size}")).arg(&self.mount);
+        run(&mut mount).map(drop)
+    }
+}
+
+/// Unmounts whatever is mounted below a directory.
+pub(crate) fn unmount_below(directory: &Path) {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+    for place in places.filter(|place| Path::new(place).starts_with(directory)) {
+        // Lazily: what still uses it ends later.
+        let _ = Command::new("umount").arg("-l").arg(place).status();
+    }
+}
