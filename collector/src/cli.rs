@@ -87,6 +87,9 @@ pub struct ParseArgs {
     /// Patroni's log.dateformat, for its text
     #[arg(long, value_name = "FORMAT")]
     pub patroni_dateformat: Option<String>,
+    /// Format of the lines within a container's log (cri) [default: each is taken for what it looks like]
+    #[arg(long, value_name = "FORMAT")]
+    pub content: Option<String>,
     /// Files to read, `-` for standard input; gzip and zstd are recognised by their content
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,

@@ -58,6 +58,8 @@ pub struct WrittenWith<'a> {
     pub patroni_format: Option<&'a str>,
     /// Patroni's `log.dateformat`.
     pub patroni_dateformat: Option<&'a str>,
+    /// The format of the lines within a container's log.
+    pub content: Option<&'a str>,
 }
 
 /// A setting that can't be used.
@@ -81,7 +83,7 @@ impl WrittenWith<'_> {
                 .unwrap_or_default(),
             log_line_prefix: parsed::<LinePrefix>("log_line_prefix", self.log_line_prefix)?,
             patroni_format: self.patroni_format()?,
-            content: None,
+            content: parsed::<Format>("content", self.content)?,
         })
     }
 

@@ -65,6 +65,7 @@ pub fn parse(
         log_line_prefix: args.log_line_prefix.as_deref(),
         patroni_format: args.patroni_format.as_deref(),
         patroni_dateformat: args.patroni_dateformat.as_deref(),
+        content: args.content.as_deref(),
     }
     .understand()?;
     let mut output = Output::new(out, err);

@@ -28,6 +28,9 @@ pub struct FilesConfig {
     /// Patroni's `log.dateformat`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patroni_dateformat: Option<String>,
+    /// What the lines within a container's log are; without it each is taken for what it looks like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// The same, checked.
@@ -51,6 +54,7 @@ impl FilesConfig {
             log_line_prefix: None,
             patroni_format: None,
             patroni_dateformat: None,
+            content: None,
         }
     }
 
@@ -74,6 +78,7 @@ impl FilesConfig {
             log_line_prefix: self.log_line_prefix.as_deref(),
             patroni_format: self.patroni_format.as_deref(),
             patroni_dateformat: self.patroni_dateformat.as_deref(),
+            content: self.content.as_deref(),
         }
         .understand()
         .map_err(|WrongSetting { key, problem }| (qualified(key), problem))?;
@@ -87,6 +92,7 @@ fn qualified(key: &'static str) -> &'static str {
         "log_line_prefix" => "files.log_line_prefix",
         "patroni_format" => "files.patroni_format",
         "patroni_dateformat" => "files.patroni_dateformat",
+        "content" => "files.content",
         other => other,
     }
 }

@@ -41,6 +41,7 @@ fn the_sample_names_every_key() {
     let files = &mut all.files[0];
     (files.log_timezone, files.log_line_prefix) = (some(), some());
     (files.patroni_format, files.patroni_dateformat) = (some(), some());
+    files.content = some();
     all.source = SourceConfig {
         namespace: some(),
         cluster: some(),
@@ -178,6 +179,7 @@ fn a_wrong_configuration_is_one_line_with_file_key_and_problem() {
         "[[files]]\npath = '/a'\npatroni_dateformat = '%Q'",
         "/c.toml: files.patroni_dateformat: \"%Q\": ",
     );
+    refuses("[[files]]\npath = '/a'\ncontent = 'text'", "/c.toml: files.content: \"text\": ");
     refuses("[[files]]\npath = '/a'\nwatch = 'poll'", "/c.toml: files.0.watch: unknown field");
     refuses(&format!("{LEAST}[tail]\nwatch = 'inotify'"), "/c.toml: tail.watch: unknown variant");
     refuses("[[files]]\nformat = 'csvlog'", "/c.toml: files.0: missing field `path`");

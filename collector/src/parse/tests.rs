@@ -19,6 +19,7 @@ fn args(files: &[&Path]) -> ParseArgs {
         log_line_prefix: None,
         patroni_format: None,
         patroni_dateformat: None,
+        content: None,
         files: files.iter().map(|file| (*file).to_owned()).collect(),
     }
 }
@@ -125,6 +126,7 @@ fn what_cannot_be_done_is_said_in_one_line() {
     refuses(&|args| args.log_line_prefix = Some("%m\n".into()), "--log-line-prefix: \"%m\\n\": ");
     refuses(&|args| args.patroni_format = Some("x".into()), "--patroni-format: \"x\": ");
     refuses(&|args| args.patroni_dateformat = Some("%Q".into()), "--patroni-dateformat: \"%Q\": ");
+    refuses(&|args| args.content = Some("text".into()), "--content: \"text\": ");
     refuses(&|args| args.files = vec![dir.path().join("none")], "none: ");
     refuses(&|args| args.files = vec![dir.path().to_owned()], "is a directory");
     let text = dir.path().join("text");
