@@ -11,6 +11,7 @@ mod patroni;
 mod secret;
 mod ship;
 mod source;
+mod spool;
 
 use std::{
     path::{Path, PathBuf},
@@ -33,6 +34,7 @@ pub use patroni::PatroniConfig;
 pub use secret::Secret;
 pub use ship::{Addresses, ShipConfig, TlsConfig};
 pub use source::{SourceConfig, host_name};
+pub use spool::{SpoolConfig, WhenFull};
 
 /// What the environment's names begin with.
 pub const ENV_PREFIX: &str = "TRUNKLINE_COLLECTOR_";
@@ -56,6 +58,8 @@ pub struct Config {
     pub files: Vec<FilesConfig>,
     /// Where forward chunks go.
     pub ship: ShipConfig,
+    /// Where they wait when their files may go before that.
+    pub spool: SpoolConfig,
     /// How large and how old a forward chunk gets.
     pub chunk: ChunkConfig,
     /// How files are watched, read and let go.
@@ -76,6 +80,7 @@ impl Default for Config {
             kubernetes: KubernetesConfig::default(),
             files: Vec::new(),
             ship: ShipConfig::default(),
+            spool: SpoolConfig::default(),
             chunk: ChunkConfig::default(),
             tail: TailConfig::default(),
             http: HttpConfig::default(),
@@ -250,6 +255,7 @@ impl Config {
         }
         within("chunk.bytes", self.chunk.bytes, ByteSize::kib(4), ByteSize::mib(16))?;
         within("ship.window", self.ship.window, ByteSize::kib(64), ByteSize::gib(4))?;
+        self.spool.check(self.ship.window)?;
         within("tail.read_buffer", self.tail.read_buffer, ByteSize::kib(4), ByteSize::mib(64))?;
         within("tail.max_record", self.tail.max_record, self.tail.read_buffer, ByteSize::gib(1))?;
         if self.tail.open_files == 0 {

@@ -1,7 +1,7 @@
 //! Tails PostgreSQL logs and ships them over Fluent Forward.
 //!
 //! The way of a record: [`tail`] reads files, parses and packs (one thread); [`outbox`] carries closed
-//! forward chunks to [`ship`], which sends them and takes acks; acks move positions in [`streams`],
+//! forward chunks to [`ship`], which sends them, or keeps them in the [`spool`], and takes acks; acks move positions in [`streams`],
 //! which [`checkpoint`] writes to disk. Who writes a file is learned in [`discover`] and asked of
 //! [`sources`]. [`run`] holds it together, [`status`] shows it.
 
@@ -20,6 +20,7 @@ pub mod parse;
 pub mod run;
 pub mod ship;
 pub mod sources;
+pub mod spool;
 pub mod status;
 pub mod streams;
 pub mod tail;

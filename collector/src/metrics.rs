@@ -1,6 +1,7 @@
 //! Counters and gauges of the collector, as Prometheus reads them.
 
 mod connection;
+mod spool;
 
 use std::{
     collections::BTreeMap,
@@ -15,6 +16,7 @@ use prometheus_client::{
 };
 
 pub use connection::{Connection, ConnectionState};
+pub use spool::SpoolMetrics;
 
 use crate::streams::Streams;
 
@@ -55,6 +57,8 @@ pub struct Metrics {
     pub checkpoint_failures: Counter,
     /// The last attempt to write the checkpoint failed.
     pub checkpoint_failing: Arc<AtomicBool>,
+    /// What the spool counts.
+    pub spool: SpoolMetrics,
     /// What the globs matched when they were last looked at.
     matched: Arc<Mutex<Matched>>,
     /// Files and directories that can't be read, and why.
@@ -136,6 +140,7 @@ impl Metrics {
         let lag = Gauge::<i64>::default();
         lag.set(saturating(all.iter().map(|stream| stream.lag()).sum()));
         gauge("lag_bytes", "Bytes in files that are not acknowledged", &lag);
+        self.spool.register(&mut registry);
 
         if all.len() <= STREAMS_BY_NAME {
             let family = Family::<Vec<(&str, String)>, Gauge>::default();

@@ -17,9 +17,10 @@ use crate::{
     outbox::outbox,
     ship::Ship,
     sources::Sources,
+    spool::Spool,
     status::{self, Status},
     streams::Streams,
-    tail::{Tail, Wake},
+    tail::{self, Tail, Wake},
 };
 
 /// Why the collector doesn't start. Each is one line, and exit status 2.
@@ -89,6 +90,7 @@ pub struct Collector {
     config: Config,
     state_dir: StateDir,
     streams: Arc<Streams>,
+    spool: Option<Spool>,
     sources: Arc<Sources>,
     patroni: Option<Patroni>,
     listener: Option<TcpListener>,
@@ -125,12 +127,21 @@ impl Collector {
                     StartError::Listen { address: address.to_owned(), source }
                 })?),
             };
+        let (streams, metrics) = (Streams::new(source, remembered), Metrics::default());
+        let spool = Spool::open(
+            &config.spool,
+            &state_dir.path().join("spool"),
+            &streams,
+            &tail::still_there(sources.sections()),
+            metrics.spool.clone(),
+        );
         Ok(Self {
-            streams: Arc::new(Streams::new(source, remembered)),
+            streams: Arc::new(streams),
+            spool,
             patroni: Patroni::new(&config.patroni, Arc::clone(sources.own())),
             sources: Arc::new(sources),
             wake,
-            metrics: Metrics::default(),
+            metrics,
             config,
             state_dir,
             listener,
@@ -146,8 +157,8 @@ impl Collector {
     /// Collects until `stop`, then drains: reads no more, ships what is framed, waits for acks within
     /// the grace period, writes the checkpoint.
     pub async fn run(self) -> Ended {
-        let Self { config, state_dir, streams, sources, patroni, listener, wake, metrics, stop } =
-            self;
+        let Self { config, state_dir, streams, spool, sources, .. } = self;
+        let Self { patroni, listener, wake, metrics, stop, .. } = self;
         let tracker = TaskTracker::new();
         let ended = CancellationToken::new();
         let checkpoint = Checkpoint::new(&state_dir);
@@ -198,7 +209,9 @@ impl Collector {
                 return Ended::Failed;
             }
         };
-        let mut ship = Ship::new(config.ship.clone(), Arc::clone(&streams), inbox, metrics.clone());
+        let spool = (config.spool.clone(), spool);
+        let mut ship =
+            Ship::new(config.ship.clone(), spool, Arc::clone(&streams), inbox, metrics.clone());
         let grace = config.shutdown_grace;
         let grace_over = async {
             stop.cancelled().await;
@@ -209,7 +222,7 @@ impl Collector {
             () = ship.run() => {}
             () = grace_over => {}
         }
-        let left = ship.unacked();
+        let (unacked, left) = (ship.unacked(), ship.put_away());
         // Its end lets the tail thread end, should it wait for room.
         drop(ship);
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -221,11 +234,17 @@ impl Collector {
             tracing::error!("the tail thread ended by a panic");
             return Ended::Failed;
         }
-        if left == 0 {
+        if unacked == 0 {
             tracing::info!("stopped; everything that was read is acknowledged");
+        } else if left == 0 {
+            tracing::info!(
+                unacked,
+                ?grace,
+                "stopped without all acks; what is missing is in the spool"
+            );
         } else {
             tracing::warn!(
-                unacked = left,
+                unacked,
                 ?grace,
                 "stopped without all acks; what is missing will be read again"
             );

@@ -4,6 +4,7 @@
 //! A stream's position moves only over forward chunks that are acknowledged without a gap, and each
 //! message tells the position as it is when the message is written.
 
+mod backlog;
 mod backoff;
 mod connection;
 mod unacked;
@@ -18,15 +19,18 @@ use tokio::{
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::message;
 
+use self::{backlog::Backlog, connection::Upstreams, unacked::Acknowledged};
 pub(crate) use self::{
     backoff::Backoff,
     connection::{Wire, client_config},
 };
-use self::{
-    connection::Upstreams,
-    unacked::{Acknowledged, Unacked},
+use crate::{
+    config::{ShipConfig, SpoolConfig},
+    metrics::Metrics,
+    outbox::Inbox,
+    spool::Spool,
+    streams::Streams,
 };
-use crate::{config::ShipConfig, metrics::Metrics, outbox::Inbox, streams::Streams};
 
 /// The tag of every message; where it comes from stands in the option map.
 const TAG: &str = "postgres";
@@ -40,6 +44,12 @@ const READ_SIZE: usize = 4 * 1024;
 /// A failure that repeats is logged this often.
 const REPEAT_LOG: Duration = Duration::from_secs(30);
 
+/// How often it is asked whether the spool is needed.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What was written to the spool is synchronised with the disk this often.
+const SYNC: Duration = Duration::from_millis(500);
+
 /// The state of the task.
 pub struct Ship {
     config: ShipConfig,
@@ -49,7 +59,9 @@ pub struct Ship {
     inbox: Inbox,
     /// The tail thread has ended, and everything was taken from it.
     ended: bool,
-    unacked: Unacked,
+    backlog: Backlog,
+    ticked: Instant,
+    synced: Instant,
     metrics: Metrics,
 }
 
@@ -71,17 +83,36 @@ enum Lost {
 }
 
 impl Ship {
-    /// A task that ships what `inbox` gives.
-    pub fn new(config: ShipConfig, streams: Arc<Streams>, inbox: Inbox, metrics: Metrics) -> Self {
+    /// A task that ships what is in `spool`, and then what `inbox` gives.
+    pub fn new(
+        config: ShipConfig,
+        spool: (SpoolConfig, Option<Spool>),
+        streams: Arc<Streams>,
+        inbox: Inbox,
+        metrics: Metrics,
+    ) -> Self {
         let window = usize::try_from(config.window.as_u64()).unwrap_or(usize::MAX);
         let hostname = streams.source().pod.clone().unwrap_or_else(|| "trunkline-collector".into());
-        let unacked = Unacked::new(window);
-        Self { config, hostname, streams, inbox, ended: false, unacked, metrics }
+        let (spool_config, spool) = spool;
+        let backlog = Backlog::new(window, &spool_config, spool, std::time::Instant::now());
+        let (ended, now) = (false, Instant::now());
+        let (ticked, synced) = (now, now);
+        Self { config, hostname, streams, inbox, ended, backlog, ticked, synced, metrics }
     }
 
-    /// How many forward chunks wait for their acks.
-    pub fn unacked(&self) -> usize {
-        self.unacked.len()
+    /// How many forward chunks wait for their acks, in the window and in the spool.
+    pub fn unacked(&self) -> u64 {
+        self.backlog.len()
+    }
+
+    /// Puts what is unacknowledged into the spool, if there is one: nothing more is shipped. Returns how
+    /// many forward chunks will have to be read again.
+    pub fn put_away(&mut self) -> u64 {
+        let left = self.backlog.put_away(std::time::Instant::now());
+        for file in self.backlog.dirty() {
+            self.metrics.spool.synced(file.sync_all());
+        }
+        left
     }
 
     /// Runs until the tail thread has ended and everything is acknowledged. May be dropped at any
@@ -100,13 +131,13 @@ impl Ship {
                     let began = Instant::now();
                     let ended = self.serve(stream, address, &mut backoff, &mut failures).await;
                     self.metrics.connection_up.set(0);
-                    self.unacked.rewind();
+                    self.backlog.rewind();
                     let Err(lost) = ended else { return };
                     self.metrics.connection.down(&lost);
                     // One that never came to be is like one that can't be made.
                     if failures.count == 0 {
                         tracing::warn!(
-                            %address, unacked = self.unacked.len(), reason = %lost,
+                            %address, unacked = self.unacked(), reason = %lost,
                             "connection lost"
                         );
                     } else {
@@ -129,30 +160,51 @@ impl Ship {
         }
     }
 
-    /// Fills the window while there is no connection. Ends only when there is nothing left to ship.
+    /// Fills the window and the spool while there is no connection. Ends only when there is nothing left
+    /// to ship.
     async fn gather(&mut self) {
-        loop {
-            if self.is_done() {
-                return;
+        while !self.is_done() {
+            let room = !self.ended && self.backlog.has_room();
+            let tick_at = self.ticked + TICK;
+            tokio::select! {
+                () = sleep_until(tick_at), if self.backlog.has_spool() => self.tick(),
+                () = self.take(), if room => {}
+                else => std::future::pending::<()>().await,
             }
-            if self.ended || !self.unacked.has_room() {
-                std::future::pending::<()>().await;
-            }
-            self.take().await;
         }
     }
 
-    /// Takes one forward chunk into the window. May be dropped while it waits.
+    /// Takes one forward chunk into the window or the spool. May be dropped while it waits.
     async fn take(&mut self) {
         match self.inbox.take().await {
-            Some(chunk) => self.unacked.push(chunk),
+            Some(chunk) => self.backlog.push(chunk, std::time::Instant::now()),
             None => self.ended = true,
         }
         self.show();
     }
 
+    /// Looks whether the spool is needed, and synchronises it with the disk, which nothing waits for.
+    fn tick(&mut self) {
+        self.ticked = Instant::now();
+        self.backlog.tick(std::time::Instant::now(), self.streams.is_any_at_risk());
+        self.show();
+        if self.synced.elapsed() < SYNC {
+            return;
+        }
+        self.synced = Instant::now();
+        let files = self.backlog.dirty();
+        if !files.is_empty() {
+            let metrics = self.metrics.spool.clone();
+            tokio::task::spawn_blocking(move || {
+                for file in files {
+                    metrics.synced(file.sync_all());
+                }
+            });
+        }
+    }
+
     fn is_done(&self) -> bool {
-        self.ended && self.unacked.is_empty()
+        self.ended && self.backlog.is_empty()
     }
 
     /// Uses one connection until it is lost, or until there is nothing left to ship.
@@ -183,13 +235,15 @@ impl Ship {
                 written = 0;
             }
             let shaken = client.is_established();
-            let late = match self.unacked.waiting_since() {
+            let late = match self.backlog.waiting_since() {
                 _ if !shaken => Some(began + self.config.connect_timeout),
                 Some(since) => Some(Instant::from_std(since) + self.config.ack_timeout),
                 None => None,
             };
-            let room = !self.ended && self.unacked.has_room();
+            let room = !self.ended && self.backlog.has_room();
+            let tick_at = self.ticked + TICK;
             tokio::select! {
+                () = sleep_until(tick_at), if self.backlog.has_spool() => self.tick(),
                 count = push(&mut writer, &out[written..]), if written < out.len() || unflushed => {
                     let count = count?;
                     unflushed = count > 0;
@@ -231,7 +285,7 @@ impl Ship {
         self.metrics.connects.inc();
         self.metrics.connection_up.set(1);
         self.metrics.connection.up(&address);
-        tracing::info!(%address, unacked = self.unacked.len(), "connected");
+        tracing::info!(%address, unacked = self.unacked(), "connected");
     }
 
     /// Puts the next messages into `out`.
@@ -241,7 +295,7 @@ impl Ship {
         out.shrink_to(4 * WRITE_SIZE);
         let now = std::time::Instant::now();
         while out.len() < WRITE_SIZE
-            && let Some(chunk) = self.unacked.send(now)
+            && let Some(chunk) = self.backlog.send(now)
         {
             let stream = &chunk.stream;
             message(
@@ -257,7 +311,7 @@ impl Ship {
     }
 
     fn acknowledge(&mut self, id: &[u8], backoff: &mut Backoff) {
-        match self.unacked.acknowledge(id, std::time::Instant::now()) {
+        match self.backlog.acknowledge(id, std::time::Instant::now()) {
             Acknowledged::Moved { stream, to, chunks } => {
                 self.streams.acknowledge(&stream, to);
                 self.metrics.acked_chunks.inc_by(chunks);
@@ -273,8 +327,8 @@ impl Ship {
 
     fn show(&self) {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        self.metrics.unacked_chunks.set(gauge(self.unacked.len()));
-        self.metrics.unacked_bytes.set(gauge(self.unacked.bytes()));
+        self.metrics.unacked_chunks.set(gauge(self.backlog.window().len()));
+        self.metrics.unacked_bytes.set(gauge(self.backlog.window().bytes()));
     }
 }
 

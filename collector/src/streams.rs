@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -36,6 +36,8 @@ pub struct Stream {
     acked: AtomicU64,
     read: AtomicU64,
     size: AtomicU64,
+    /// The file has lost its last name: what isn't read of it is held by an open handle alone.
+    gone: AtomicBool,
     /// Unix seconds.
     seen: AtomicU64,
     progress: Mutex<Progress>,
@@ -61,6 +63,7 @@ impl Stream {
             acked: AtomicU64::new(position),
             read: AtomicU64::new(position),
             size: AtomicU64::new(position),
+            gone: AtomicBool::new(false),
             seen: AtomicU64::new(unix_seconds(seen)),
             progress: Mutex::default(),
         }
@@ -79,6 +82,22 @@ impl Stream {
     /// Moves [`Stream::read`].
     pub fn set_read(&self, position: u64) {
         self.read.store(position, Relaxed);
+    }
+
+    /// There is nothing older than this position any more: what was below is acknowledged or lost.
+    pub fn pass(&self, position: u64) {
+        self.acked.fetch_max(position, Relaxed);
+    }
+
+    /// Everything below this position is in the spool, or acknowledged.
+    pub fn spooled(&self, position: u64) {
+        self.read.fetch_max(position, Relaxed);
+        self.size.fetch_max(position, Relaxed);
+    }
+
+    /// Says whether the file has lost its last name.
+    pub fn set_gone(&self, gone: bool) {
+        self.gone.store(gone, Relaxed);
     }
 
     /// Says how large the file is.
@@ -219,6 +238,16 @@ impl Streams {
         };
         let own = alike().any(|stream| stream.file.ino == file.ino);
         if own { None } else { alike().max_by_key(|stream| stream.generation).cloned() }
+    }
+
+    /// The stream of this id, which is `stream` if it isn't known yet.
+    pub fn adopt(&self, stream: Stream) -> Arc<Stream> {
+        Arc::clone(self.lock().entry(stream.id).or_insert_with(|| Arc::new(stream)))
+    }
+
+    /// Whether a file is gone of which not everything is acknowledged.
+    pub fn is_any_at_risk(&self) -> bool {
+        self.lock().values().any(|stream| stream.gone.load(Relaxed) && stream.lag() > 0)
     }
 
     /// Moves a stream's acknowledged position and lets the checkpoint know.

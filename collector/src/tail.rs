@@ -14,6 +14,7 @@ mod names;
 mod open;
 mod reading;
 mod step;
+mod there;
 mod turn;
 mod wake;
 mod watch;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use trunkline_record::{ChunkBuilder, ChunkLimits};
 
 pub use discover::{Scan, Seen, scan};
+pub use there::still_there;
 pub use wake::Wake;
 
 use self::{

@@ -21,6 +21,10 @@ pub struct Unacked {
     limit: usize,
     /// Since when the first entry has been the first.
     first_since: Option<Instant>,
+    /// Something came from the spool, where a stretch of a stream can have been given up.
+    gaps: bool,
+    /// The segments of entries that left the window.
+    released: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -29,12 +33,15 @@ struct Entry {
     id: String,
     sent: Option<Instant>,
     acked: bool,
+    /// The segment of the spool that keeps it.
+    segment: Option<u64>,
 }
 
 impl Unacked {
     /// An empty window of `limit` compressed bytes.
     pub fn new(limit: usize) -> Self {
-        Self { queue: VecDeque::new(), next: 0, bytes: 0, limit, first_since: None }
+        let (queue, released) = (VecDeque::new(), Vec::new());
+        Self { queue, next: 0, bytes: 0, limit, first_since: None, gaps: false, released }
     }
 
     /// Whether another forward chunk may be taken. An empty window takes one of any size.
@@ -44,20 +51,60 @@ impl Unacked {
 
     /// Takes a forward chunk.
     pub fn push(&mut self, chunk: Chunk) {
+        self.insert(chunk, None);
+    }
+
+    /// Takes a forward chunk out of the spool, of which that segment keeps it.
+    pub fn push_spooled(&mut self, chunk: Chunk, segment: Option<u64>) {
+        self.gaps = true;
+        self.insert(chunk, segment);
+    }
+
+    fn insert(&mut self, chunk: Chunk, segment: Option<u64>) {
         self.bytes += chunk.sealed.entries.len();
         let id = chunk_id(&chunk.stream.id, chunk.sealed.from, chunk.sealed.to);
-        self.queue.push_back(Entry { chunk, id, sent: None, acked: false });
+        self.queue.push_back(Entry { chunk, id, sent: None, acked: false, segment });
+    }
+
+    /// The entries that no segment of the spool keeps, in order, with the place for that.
+    pub fn unspooled(&mut self) -> impl Iterator<Item = (&Chunk, &mut Option<u64>)> {
+        let entries = self.queue.iter_mut().filter(|entry| entry.segment.is_none());
+        entries.map(|entry| (&entry.chunk, &mut entry.segment))
+    }
+
+    /// The segments whose entries were acknowledged since this was asked last, one for each entry.
+    pub fn released(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.released)
     }
 
     /// The next forward chunk to write, which is taken to be sent at `now`.
+    ///
+    /// Where something before it was given up, it waits until all before that is acknowledged: only then
+    /// is it true that its sender has nothing older, which is what lets the store take it.
     pub fn send(&mut self, now: Instant) -> Option<&Chunk> {
         while self.queue.get(self.next)?.acked {
             self.next += 1;
+        }
+        if self.gaps && !self.has_no_gap_before(self.next)? {
+            return None;
         }
         let entry = self.queue.get_mut(self.next)?;
         entry.sent = Some(now);
         self.next += 1;
         Some(&entry.chunk)
+    }
+
+    /// Whether an entry goes on where its stream is; if nothing of it is before, it is where it says.
+    fn has_no_gap_before(&self, at: usize) -> Option<bool> {
+        let chunk = &self.queue.get(at)?.chunk;
+        let mut before = self.queue.iter().take(at).rev().map(|entry| &entry.chunk);
+        match before.find(|other| other.stream.id == chunk.stream.id) {
+            Some(other) => Some(other.sealed.to >= chunk.sealed.from),
+            None => {
+                chunk.stream.pass(chunk.sealed.from);
+                Some(true)
+            }
+        }
     }
 
     /// The connection is gone: everything is to be written again.
@@ -94,6 +141,7 @@ impl Unacked {
             if let Some(entry) = self.queue.remove(at) {
                 moved = Some(entry.chunk.sealed.to);
                 self.bytes -= entry.chunk.sealed.entries.len();
+                self.released.extend(entry.segment);
                 chunks += 1;
             }
             if at < self.next {

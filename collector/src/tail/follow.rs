@@ -80,6 +80,7 @@ impl Followed {
         let modified = metadata.modified().unwrap_or(wall);
         stream.set_size(if content.is_packed() { position } else { metadata.len() });
         stream.set_seen(wall);
+        stream.set_gone(false);
         stream.with_progress(|progress| progress.opened(&seen.path, writer.source()));
         if let Some(format) = reading.format() {
             stream.with_progress(|progress| progress.format = Some(format.to_string()));
@@ -151,6 +152,7 @@ impl Followed {
         }
         if metadata.nlink() == 0 {
             self.presence = Presence::Deleted;
+            self.stream.set_gone(true);
         }
         Ok(())
     }

@@ -135,7 +135,8 @@ impl Opening<'_> {
     }
 }
 
-fn first_line(content: &mut Content) -> io::Result<Option<FirstLine>> {
+/// The first line, once it is whole.
+pub fn first_line(content: &mut Content) -> io::Result<Option<FirstLine>> {
     let mut head = [0; FIRST_LINE_MAX];
     let len = content.read_full_at(&mut head, 0)?;
     Ok(FirstLine::of(&head[..len]))

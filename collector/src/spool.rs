@@ -1,0 +1,449 @@
+//! The spool: forward chunks that could not be shipped yet, on disk, so that their files may go.
+//!
+//! It is one queue for all streams. The ship task puts everything that is unacknowledged into it, in
+//! order, and from then on each new forward chunk behind that, until it has taken the last one out
+//! again. So what stands in the spool of a stream has no gap before what is read from its file later,
+//! and a restart goes on behind it.
+//!
+//! A frame is taken out into the window while it stays on disk; a segment is removed when everything in
+//! it is acknowledged and all before it is gone. Memory is for the segments' counts and one frame.
+
+pub mod frame;
+mod notice;
+mod read;
+mod recover;
+mod segment;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fs::{self, File},
+    io,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant, SystemTime},
+};
+
+use trunkline_record::{Source, StreamId};
+
+use self::{
+    frame::Head,
+    notice::Losses,
+    read::Item,
+    segment::{Segment, Writer},
+};
+use crate::{
+    config::{SpoolConfig, WhenFull},
+    metrics::SpoolMetrics,
+    outbox::Chunk,
+    streams::Stream,
+};
+
+/// So many segments make the whole: as much of it is given back, or dropped, at once.
+const SEGMENTS: u64 = 16;
+
+/// A segment isn't larger than this, however large the whole may be.
+const SEGMENT_MAX: u64 = 16 << 20;
+
+/// After a failure to write, the next attempt is made after this time.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// The queue on disk.
+#[derive(Debug)]
+pub struct Spool {
+    dir: PathBuf,
+    config: SpoolConfig,
+    source: Arc<Source>,
+    segments: VecDeque<Segment>,
+    next_number: u64,
+    /// Appends to the last segment.
+    writer: Option<Writer>,
+    /// The segment and the place in it where the next frame is taken out.
+    at: (u64, u64),
+    /// The streams that have frames which were not taken out, and how many.
+    waiting: HashMap<StreamId, (Arc<Stream>, u64)>,
+    /// From these positions on a stream is read from its file again; frames of earlier runs don't count.
+    ignored: HashMap<StreamId, u64>,
+    /// Segments below this number are of earlier runs.
+    first_own: u64,
+    /// What the collector has to say, and is in no segment.
+    notices: VecDeque<Chunk>,
+    /// Written and not yet synchronised.
+    dirty: Vec<Arc<File>>,
+    failed_at: Option<Instant>,
+    buffer: Vec<u8>,
+    metrics: SpoolMetrics,
+}
+
+/// Why a forward chunk wasn't taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no room.
+    Full,
+    /// The disk doesn't take it, or didn't a moment ago.
+    Failed,
+}
+
+/// A forward chunk that was taken out.
+#[derive(Debug)]
+pub struct Taken {
+    /// The forward chunk.
+    pub chunk: Chunk,
+    /// The segment that keeps it until it is acknowledged; see [`Spool::release`].
+    pub segment: Option<u64>,
+}
+
+impl Spool {
+    /// Whether forward chunks may be put into it, rather than only taken out.
+    pub fn is_on(&self) -> bool {
+        self.config.is_on()
+    }
+
+    /// Forward chunks that were not taken out yet.
+    pub fn pending(&self) -> u64 {
+        let segments = self.segments.iter().map(|segment| segment.frames - segment.passed);
+        segments.sum::<u64>() + self.notices.len() as u64
+    }
+
+    /// Bytes of its segments.
+    pub fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Puts a forward chunk behind everything else.
+    pub fn append(&mut self, chunk: &Chunk, now: Instant) -> Result<(), Refused> {
+        self.put(chunk, now)?;
+        let waiting = self.waiting.entry(chunk.stream.id);
+        waiting.or_insert_with(|| (Arc::clone(&chunk.stream), 0)).1 += 1;
+        Ok(())
+    }
+
+    /// Puts a forward chunk there that is in the window already. Nothing may be pending. Answers which
+    /// segment keeps it.
+    pub fn append_taken(&mut self, chunk: &Chunk, now: Instant) -> Result<u64, Refused> {
+        self.put(chunk, now)?;
+        // It was just put into the last one.
+        let Some(segment) = self.segments.back_mut() else { return Err(Refused::Failed) };
+        segment.passed += 1;
+        segment.held += 1;
+        let number = segment.number;
+        self.at = (number, segment.bytes);
+        self.show();
+        Ok(number)
+    }
+
+    fn put(&mut self, chunk: &Chunk, now: Instant) -> Result<(), Refused> {
+        if self.failed_at.is_some_and(|at| now < at + RETRY) {
+            return Err(Refused::Failed);
+        }
+        let mut frame = std::mem::take(&mut self.buffer);
+        frame.clear();
+        let put = if frame::encode(&Head::of(chunk), &chunk.sealed.entries, &mut frame) {
+            self.put_frame(&frame, now)
+        } else {
+            Err(Refused::Full)
+        };
+        // A frame with a very long record is rare: its memory is given back.
+        frame.shrink_to(4 << 20);
+        self.buffer = frame;
+        self.show();
+        put
+    }
+
+    fn put_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Refused> {
+        let most = self.config.max_size.as_u64();
+        let drops = self.config.when_full == WhenFull::DropOldest && frame.len() as u64 <= most;
+        // What is dropped leaves a notice: with nothing but notices there, no room would be made.
+        let mut attempts = if drops { self.segments.len() } else { 0 };
+        while self.bytes() + frame.len() as u64 > most {
+            if attempts == 0 || !self.drop_oldest(now)? {
+                return Err(Refused::Full);
+            }
+            attempts -= 1;
+        }
+        self.write(frame, now)
+    }
+
+    /// Appends to the last segment, or begins one.
+    fn write(&mut self, frame: &[u8], now: Instant) -> Result<(), Refused> {
+        let written = self.try_write(frame);
+        let failing = self.metrics.failing.swap(written.is_err(), Relaxed);
+        match written {
+            Ok(()) => {
+                if failing {
+                    tracing::info!(dir = %self.dir.display(), "spool written again");
+                }
+                self.failed_at = None;
+                self.metrics.written.inc();
+                Ok(())
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::error!(
+                        dir = %self.dir.display(), %error,
+                        "spool can't be written; reading waits for acks meanwhile"
+                    );
+                }
+                self.metrics.failures.inc();
+                self.failed_at = Some(now);
+                // The next attempt begins a segment of its own.
+                self.writer = None;
+                Err(Refused::Failed)
+            }
+        }
+    }
+
+    fn try_write(&mut self, frame: &[u8]) -> io::Result<()> {
+        let full = (self.config.max_size.as_u64() / SEGMENTS).clamp(1, SEGMENT_MAX);
+        if self.segments.back().is_none_or(|segment| segment.bytes >= full) {
+            self.writer = None;
+        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let number = self.next_number;
+                // Whatever becomes of it, no other file gets this number.
+                self.next_number += 1;
+                let writer = Writer::create(&self.dir, number)?;
+                self.dirty.push(Arc::clone(writer.file()));
+                self.segments.push_back(Segment::new(number));
+                self.writer.insert(writer)
+            }
+        };
+        if self.dirty.is_empty() {
+            self.dirty.push(Arc::clone(writer.file()));
+        }
+        writer.append(frame)?;
+        if let Some(segment) = self.segments.back_mut() {
+            segment.bytes += frame.len() as u64;
+            segment.frames += 1;
+        }
+        Ok(())
+    }
+
+    /// Gives up the oldest segment that is wholly on disk alone, and says so in a frame at the end.
+    /// False if there is none.
+    fn drop_oldest(&mut self, now: Instant) -> Result<bool, Refused> {
+        let last = self.segments.len().saturating_sub(1);
+        let Some(at) = self.segments.iter().take(last).position(|segment| {
+            segment.is_untouched() && segment.frames > 0 && segment.number >= self.at.0
+        }) else {
+            return Ok(false);
+        };
+        let number = self.segments[at].number;
+        let mut losses = Losses::default();
+        let mut notices = Vec::new();
+        if let Err(error) = self.read_through(number, &mut losses, &mut notices) {
+            self.failed_to_read(&error);
+        }
+        self.metrics.dropped.inc_by(losses.records());
+        match losses.notices("spool full", &self.source) {
+            Ok(chunks) => notices.extend(chunks),
+            Err(error) => self.failed_to_read(&error),
+        }
+        // The notice first: should the collector be killed between the two, it says too much rather
+        // than nothing.
+        for chunk in notices {
+            let mut frame = Vec::new();
+            frame::encode(&Head::of(&chunk), &chunk.sealed.entries, &mut frame);
+            self.write(&frame, now)?;
+            self.waiting.insert(chunk.stream.id, (Arc::clone(&chunk.stream), 1));
+        }
+        self.segments.remove(at);
+        self.remove_file(number);
+        Ok(true)
+    }
+
+    /// Takes a segment's frames for lost; what the collector itself had to say there is kept.
+    fn read_through(
+        &mut self,
+        number: u64,
+        losses: &mut Losses,
+        notices: &mut Vec<Chunk>,
+    ) -> io::Result<()> {
+        let mut frames = segment::frames(&self.dir, number, 0)?;
+        loop {
+            match frames.next(true)? {
+                Item::Frame(head, entries) => {
+                    let Some(stream) = self.take_stream(&head) else { continue };
+                    if head.is_of_a_file() {
+                        losses.add(&head);
+                    } else {
+                        let source = Arc::new(head.source());
+                        notices.push(Chunk { stream, source, sealed: head.sealed(entries) });
+                    }
+                }
+                Item::Damaged(head) => {
+                    self.take_stream(&head);
+                    losses.add(&head);
+                }
+                Item::Lost(bytes) => losses.add_bytes(bytes),
+                Item::Torn | Item::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Takes the next forward chunk out.
+    pub fn take(&mut self) -> Option<Taken> {
+        if let Some(chunk) = self.notices.pop_front() {
+            return Some(Taken { chunk, segment: None });
+        }
+        let taken = self.take_frame();
+        self.clear();
+        self.show();
+        taken.or_else(|| {
+            let chunk = self.notices.pop_front()?;
+            Some(Taken { chunk, segment: None })
+        })
+    }
+
+    fn take_frame(&mut self) -> Option<Taken> {
+        loop {
+            let index = self.segments.iter().position(|segment| segment.passed < segment.frames)?;
+            let (number, bytes) = (self.segments[index].number, self.segments[index].bytes);
+            if self.at.0 != number {
+                self.at = (number, 0);
+            }
+            let (head, entries) = match self.next_frame(number, bytes) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => {
+                    // Should there be fewer frames than were counted, the others are lost.
+                    self.segments[index].passed = self.segments[index].frames;
+                    continue;
+                }
+                Err(error) => {
+                    self.failed_to_read(&error);
+                    let mut losses = Losses::default();
+                    losses.add_bytes(bytes - self.at.1.min(bytes));
+                    self.segments[index].passed = self.segments[index].frames;
+                    self.lost(losses, "the spool can't be read");
+                    continue;
+                }
+            };
+            let segment = &mut self.segments[index];
+            segment.passed += 1;
+            let Some(stream) = self.take_stream(&head) else { continue };
+            if self.is_ignored(number, &head) || head.to <= stream.acked() {
+                continue;
+            }
+            self.segments[index].held += 1;
+            let chunk =
+                Chunk { stream, source: Arc::new(head.source()), sealed: head.sealed(entries) };
+            return Some(Taken { chunk, segment: Some(number) });
+        }
+    }
+
+    /// The next frame of a segment that is whole.
+    fn next_frame(&mut self, number: u64, bytes: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
+        let mut frames = segment::frames(&self.dir, number, self.at.1)?;
+        loop {
+            let item = if frames.at() < bytes { frames.next(true)? } else { Item::End };
+            self.at.1 = frames.at();
+            let mut losses = Losses::default();
+            match item {
+                Item::Frame(head, entries) => return Ok(Some((head, entries))),
+                Item::Damaged(head) => {
+                    if let Some(segment) = self.segments.iter_mut().find(|s| s.number == number) {
+                        segment.passed += u64::from(segment.passed < segment.frames);
+                    }
+                    self.take_stream(&head);
+                    if self.is_ignored(number, &head) {
+                        continue;
+                    }
+                    losses.add(&head);
+                }
+                // It was said when the spool was opened.
+                Item::Lost(_) if number < self.first_own => continue,
+                Item::Lost(lost) => losses.add_bytes(lost),
+                Item::Torn => {
+                    losses.add_bytes(bytes.saturating_sub(self.at.1));
+                    self.at.1 = bytes;
+                    self.lost(losses, "the spool is damaged");
+                    return Ok(None);
+                }
+                Item::End => return Ok(None),
+            }
+            self.lost(losses, "the spool is damaged");
+        }
+    }
+
+    /// Whether a frame of an earlier run is read from its file again.
+    fn is_ignored(&self, number: u64, head: &Head) -> bool {
+        let from = || self.ignored.get(&head.stream.parse().ok()?);
+        number < self.first_own && from().is_some_and(|&from| head.from >= from)
+    }
+
+    /// Counts what is lost, and lets it be said.
+    fn lost(&mut self, losses: Losses, why: &str) {
+        self.metrics.damaged.inc();
+        if losses.is_empty() {
+            return;
+        }
+        match losses.notices(why, &self.source) {
+            Ok(chunks) => self.notices.extend(chunks),
+            Err(error) => self.failed_to_read(&error),
+        }
+    }
+
+    /// The stream of a frame that is taken out.
+    fn take_stream(&mut self, head: &Head) -> Option<Arc<Stream>> {
+        let id: StreamId = head.stream.parse().ok()?;
+        let Some((stream, count)) = self.waiting.get_mut(&id) else {
+            return head.stream(head.from, SystemTime::now()).map(Arc::new);
+        };
+        let stream = Arc::clone(stream);
+        *count -= 1;
+        if *count == 0 {
+            self.waiting.remove(&id);
+        }
+        Some(stream)
+    }
+
+    /// A forward chunk that this segment keeps is acknowledged.
+    pub fn release(&mut self, number: u64) {
+        if let Some(segment) = self.segments.iter_mut().find(|segment| segment.number == number) {
+            segment.held = segment.held.saturating_sub(1);
+        }
+        self.clear();
+        self.show();
+    }
+
+    /// Removes segments that nobody needs: only from the front, so that a restart doesn't see a gap
+    /// where there is none.
+    fn clear(&mut self) {
+        while self.segments.front().is_some_and(Segment::is_done) {
+            if self.segments.len() == 1 {
+                self.writer = None;
+            }
+            if let Some(segment) = self.segments.pop_front() {
+                self.remove_file(segment.number);
+            }
+        }
+    }
+
+    fn remove_file(&mut self, number: u64) {
+        if let Err(error) = fs::remove_file(segment::path(&self.dir, number)) {
+            tracing::error!(dir = %self.dir.display(), number, %error, "segment can't be removed");
+            self.metrics.failures.inc();
+        }
+    }
+
+    fn failed_to_read(&self, error: &io::Error) {
+        tracing::error!(dir = %self.dir.display(), %error, "spool can't be read");
+        self.metrics.failures.inc();
+    }
+
+    /// The files that were written since this was asked last, and the directory.
+    pub fn dirty(&mut self) -> Vec<Arc<File>> {
+        let mut files = std::mem::take(&mut self.dirty);
+        if !files.is_empty() {
+            files.extend(File::open(&self.dir).map(Arc::new));
+        }
+        files
+    }
+
+    fn show(&self) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.metrics.bytes.set(gauge(self.bytes()));
+        self.metrics.chunks.set(gauge(self.pending()));
+    }
+}
