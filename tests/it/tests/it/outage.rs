@@ -1,0 +1,99 @@
+//! The database is away, and records keep coming: both services stay small, and all of it arrives afterwards.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use trunkline_harness::wait::eventually_true;
+use trunkline_harness::{Durability, PostgresServer, StopMode};
+use trunkline_it::{PATIENCE, Pipeline, csvlog_record};
+
+/// Ten minutes in the long mode.
+const AWAY: Duration = Duration::from_secs(20);
+const RECORDS_PER_SECOND: u32 = 20_000;
+const INGESTER_MEMORY: u64 = 256 << 20;
+const COLLECTOR_MEMORY: u64 = 48 << 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_away_memory_is_bounded_and_all_arrives_afterwards() {
+    let long = std::env::var_os("TRUNKLINE_LONG").is_some();
+    let away = if long { Duration::from_secs(600) } else { AWAY };
+    let mut store = PostgresServer::store(Durability::FastAndLoose).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.csv");
+    let glob = path.display().to_string();
+    let mut pipeline =
+        Pipeline::new(&store.url("postgres"), |config| config.files(&glob, "csvlog")).unwrap();
+    pipeline.start().unwrap();
+    pipeline.ready().await.unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let stop = Arc::clone(&stop);
+        tokio::task::spawn_blocking(move || write(&path, &stop))
+    };
+    let stored = "SELECT count(*) FROM log.postgres";
+    eventually_true("the first rows", PATIENCE, || async {
+        let client = pipeline.connect().await?;
+        Ok(client.query_one(stored, &[]).await?.get::<_, i64>(0) > 0)
+    })
+    .await
+    .unwrap();
+    store.stop(StopMode::Fast).unwrap();
+    tokio::time::sleep(away).await;
+    store.start_again().unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let (records, bytes) = writer.await.unwrap();
+    println!("{records} records, {} MiB", bytes >> 20);
+    assert!(records > u64::from(RECORDS_PER_SECOND) * away.as_secs() * 9 / 10, "{records}");
+
+    let since = Instant::now();
+    // An outage takes no longer to catch up with than it lasted, and a debug build on a busy machine some times that.
+    eventually_true("all bytes to be stored", PATIENCE + 4 * away, || async {
+        let client = pipeline.connect().await?;
+        let sum = "SELECT coalesce(sum(position), 0)::bigint FROM log.stream";
+        let stored: i64 = client.query_one(sum, &[]).await?.get(0);
+        anyhow::ensure!(stored.cast_unsigned() == bytes, "{stored} bytes of {bytes} are");
+        Ok(true)
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
+    println!("caught up in {:?}", since.elapsed());
+    let client = pipeline.connect().await.unwrap();
+    let sql = "SELECT count(*), count(DISTINCT position), count(*) FILTER (WHERE message = 'record ' || number) \
+               FROM (SELECT message, position, row_number() OVER (ORDER BY position) AS number FROM log.postgres) AS p";
+    let row = client.query_one(sql, &[]).await.unwrap();
+    for (column, what) in ["rows", "positions", "rows in their order"].iter().enumerate() {
+        assert_eq!(row.get::<_, i64>(column).cast_unsigned(), records, "{what}");
+    }
+    for (process, limit) in
+        [(&pipeline.ingester, INGESTER_MEMORY), (&pipeline.collector, COLLECTOR_MEMORY)]
+    {
+        let most = process.as_ref().unwrap().peak_rss_bytes().unwrap();
+        println!("{} MiB of {} MiB", most >> 20, limit >> 20);
+        assert!(most < limit, "{most} bytes, more than {limit}\n{}", pipeline.logs());
+    }
+}
+
+/// Writes so many records a second until told to stop; answers how many records and bytes those were.
+fn write(path: &Path, stop: &AtomicBool) -> (u64, u64) {
+    let mut file = File::create_new(path).unwrap();
+    let (mut records, mut bytes) = (0, 0);
+    let began = Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        let due = (began.elapsed().as_secs_f64() * f64::from(RECORDS_PER_SECOND)) as u64;
+        let mut text = String::new();
+        while records < due {
+            records += 1;
+            let second = (records % 86_400) as u32;
+            text += &csvlog_record(second, "LOG", &format!("record {records}"));
+        }
+        file.write_all(text.as_bytes()).unwrap();
+        bytes += text.len() as u64;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (records, bytes)
+}
