@@ -36,7 +36,10 @@ fn parse(fixture: &Fixture, format: &str, directory: &Path) -> Parsed {
     }
 }
 
-/// The same as `format` and as `auto` say it; nothing of it is rejected.
+/// Larger logs are parsed once: that `auto` tells their formats too is tested beside the parsers.
+const TWICE: u64 = 1 << 20;
+
+/// The records of a log of which nothing is rejected; the same whether its format is said or told by its beginning.
 fn whole(fixture: &Fixture, format: &str, directory: &Path) -> Vec<Value> {
     let parsed = parse(fixture, format, directory);
     assert_eq!(parsed.rejected, Vec::<Value>::new(), "{}", fixture.path);
@@ -44,8 +47,10 @@ fn whole(fixture: &Fixture, format: &str, directory: &Path) -> Vec<Value> {
     let positions: Vec<_> =
         parsed.records.iter().map(|record| record["position"].as_u64()).collect();
     assert!(positions.is_sorted_by(|a, b| a < b), "{}: positions", fixture.path);
-    let auto = parse(fixture, "auto", directory);
-    assert!(auto.records == parsed.records, "{}: auto says something else", fixture.path);
+    if fixture.expected.bytes < TWICE {
+        let auto = parse(fixture, "auto", directory);
+        assert!(auto.records == parsed.records, "{}: auto says something else", fixture.path);
+    }
     parsed.records
 }
 
