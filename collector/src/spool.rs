@@ -10,9 +10,9 @@
 
 pub mod frame;
 mod notice;
-mod read;
+pub mod read;
 mod recover;
-mod segment;
+pub mod segment;
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -93,7 +93,7 @@ impl Prefix {
     }
 
     /// Length of the whole frame.
-    pub fn len(&self) -> u64 {
+    pub fn frame(&self) -> u64 {
         (PREFIX + self.head + self.body) as u64
     }
 }

@@ -50,7 +50,7 @@ impl<R: Read + Seek> Frames<R> {
             return Ok(Item::End);
         }
         let Some((prefix, head)) = self.head(self.at)? else { return self.search() };
-        let end = self.at + prefix.len();
+        let end = self.at + prefix.frame();
         if end > self.end {
             return Ok(Item::Torn);
         }

@@ -15,5 +15,6 @@ mod receiver;
 mod rotation;
 mod running;
 mod scene;
+mod spool;
 mod status;
 mod tailing;

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::spool::frame::encode;
 
+type Whole = (Head, Vec<u8>);
+
 fn head(n: u64) -> Head {
     Head {
         stream: format!("{n:032x}"),
@@ -23,7 +25,8 @@ fn head(n: u64) -> Head {
     }
 }
 
-fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<(Head, Vec<u8>)>, Vec<usize>) {
+/// A segment, its frames, and where each of them ends.
+fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<Whole>, Vec<usize>) {
     let (mut bytes, mut frames, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for (n, body) in bodies.iter().enumerate() {
         assert!(encode(&head(n as u64), body, &mut bytes));
@@ -33,7 +36,7 @@ fn segment(bodies: &[Vec<u8>]) -> (Vec<u8>, Vec<(Head, Vec<u8>)>, Vec<usize>) {
     (bytes, frames, ends)
 }
 
-fn read(bytes: &[u8]) -> (Vec<(Head, Vec<u8>)>, Vec<Item>) {
+fn read(bytes: &[u8]) -> (Vec<Whole>, Vec<Item>) {
     let mut frames = Frames::new(Cursor::new(bytes), 0).unwrap();
     let (mut whole, mut other) = (Vec::new(), Vec::new());
     loop {

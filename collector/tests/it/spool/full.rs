@@ -1,0 +1,127 @@
+//! A spool that is full, and one that can't be written.
+
+use super::*;
+
+/// `trunkline-collector`'s own words about what it dropped: how many records, of which file.
+fn notices(state: &State) -> Vec<(usize, PathBuf)> {
+    let own = state.streams.values().filter(|stored| stored.path == "trunkline-collector");
+    own.flat_map(|stored| &stored.rows)
+        .map(|(_, text)| {
+            let (count, rest) =
+                text.strip_prefix("dropped ").unwrap().split_once(" records of ").unwrap();
+            let (path, rest) = rest.split_once(", positions ").unwrap();
+            assert!(rest.ends_with(": spool full"), "{text}");
+            (count.parse().unwrap(), path.into())
+        })
+        .collect()
+}
+
+fn size(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
+}
+
+#[tokio::test]
+async fn a_full_spool_lets_files_wait() {
+    let scene = scene(ByteSize::kib(192)).await;
+    let running = Running::start(scene.config.clone());
+    let mut written = Written::new();
+    for file in 0..4 {
+        write(&mut written, scene.path(&format!("{file}.csv")), messages(file, 1000));
+    }
+    let spool = scene.config.state_dir.join("spool");
+    wait("it to be nearly full", || size(&spool) > 180 << 10).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(size(&spool) <= 192 << 10);
+    assert_eq!(scene.receiver.look(|state| count(state)), 0);
+    scene.receiver.decide(|_| Fate::Ack);
+    all_arrives_once(&scene, &written).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_full_spool_drops_is_said_and_all_else_arrives() {
+    drops(false).await;
+}
+
+/// What was dropped of a file's end is read again after that, since nothing tells that it was read: more
+/// is said to be dropped than is missing then.
+#[tokio::test]
+async fn what_a_full_spool_dropped_before_the_collector_was_killed_is_said() {
+    drops(true).await;
+}
+
+async fn drops(killed: bool) {
+    let mut scene = scene(ByteSize::kib(256)).await;
+    scene.config.spool.when_full = WhenFull::DropOldest;
+    let running = Running::start(scene.config.clone());
+    let mut written = Written::new();
+    for file in 0..4 {
+        let path = scene.path(&format!("{file}.csv"));
+        write(&mut written, path.clone(), messages(file, 2000));
+        wait("all of it to have been in the spool", || is_spooled(&scene.config, &path)).await;
+        assert!(size(&scene.config.state_dir.join("spool")) <= (256 + 64) << 10);
+    }
+    let running = if killed {
+        running.kill().await;
+        Running::start(scene.config.clone())
+    } else {
+        running
+    };
+    scene.receiver.decide(|_| Fate::Ack);
+    let last: Vec<String> = written.values().map(|texts| texts.last().unwrap().clone()).collect();
+    scene
+        .receiver
+        .wait("the newest record", |state| {
+            rows(state).values().any(|texts| texts.contains(&last[3]))
+        })
+        .await;
+    let total: usize = written.values().map(Vec::len).sum();
+    let arrived = |state: &State| {
+        rows(state)
+            .iter()
+            .filter(|(path, _)| written.contains_key(*path))
+            .map(|(_, r)| r.len())
+            .sum::<usize>()
+    };
+    let said = |state: &State| notices(state).iter().map(|(count, _)| count).sum::<usize>();
+    scene.receiver.wait("all to arrive, or to be said", |s| arrived(s) + said(s) >= total).await;
+    running.stop().await;
+    scene.receiver.look(|state| {
+        assert_eq!(state.breaches, Vec::<String>::new());
+        assert!(said(state) > 1000, "{}", said(state));
+        assert!(killed || arrived(state) + said(state) == total);
+        for (path, texts) in &written {
+            let rows = rows(state).remove(path).unwrap_or_default();
+            let dropped: usize =
+                notices(state).iter().filter(|(_, of)| of == path).map(|(count, _)| count).sum();
+            assert!(rows.len() + dropped >= texts.len(), "{}", path.display());
+            assert!(killed || rows.len() + dropped == texts.len(), "{}", path.display());
+            // In order, each once.
+            let mut rest = texts.iter();
+            assert!(rows.iter().all(|row| rest.any(|text| text == row)), "{}", path.display());
+        }
+        // The oldest were in the window, and the newest are never what is dropped.
+        let rows = rows(state);
+        assert_eq!(rows[&scene.path("0.csv")][0], written[&scene.path("0.csv")][0]);
+    });
+}
+
+#[tokio::test]
+async fn where_the_spool_cannot_be_written_files_wait_until_it_can() {
+    let scene = scene(ByteSize::mib(16)).await;
+    fs::create_dir_all(&scene.config.state_dir).unwrap();
+    let spool = scene.config.state_dir.join("spool");
+    fs::write(&spool, "in the way").unwrap();
+    let running = Running::start(scene.config.clone());
+    let mut written = Written::new();
+    write(&mut written, scene.path("a.csv"), messages(0, 2000));
+    scene.receiver.wait("an attempt", |state| !state.arrivals.is_empty()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    fs::remove_file(&spool).unwrap();
+    let path = scene.path("a.csv");
+    wait("the next attempt", || is_spooled(&scene.config, &path)).await;
+    scene.receiver.decide(|_| Fate::Ack);
+    all_arrives_once(&scene, &written).await;
+    running.stop().await;
+}
