@@ -16,6 +16,7 @@ use crate::api::{self, Api};
 use crate::config::{self, Config};
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::receive::forbidden::Notes;
 use crate::receive::{self, Credentials, Listeners, Memory, Route, Tls};
 use crate::store::{self, OpenError, Pool, Writer};
 
@@ -152,12 +153,15 @@ impl Ingester {
                     tasks.spawn(writer.run().instrument(tracing::info_span!("writer", index))),
                 );
             }
+            let (notes, noted) = Notes::new();
+            tasks.spawn(store::write_notes(writers.clone(), noted, stop.clone()));
             let context = receive::Context {
                 limits,
-                memory: Memory::new(config.forward.memory, metrics.clone()),
+                memory: Memory::new(config.forward.memory, limits.max_message, metrics.clone()),
                 route: Route::new(queues, metrics.clone()),
                 metrics: metrics.clone(),
                 tls: tls.clone(),
+                notes,
                 credentials: Arc::new(credentials),
                 hostname: config.forward.hostname.clone().unwrap_or_else(host_name).into(),
                 handshake_timeout: config.forward.handshake_timeout,

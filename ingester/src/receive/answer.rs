@@ -14,6 +14,9 @@ use crate::chunk::Answer;
 /// A peer that doesn't take its acks for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The end of TLS is a message too, which a peer that is gone won't take.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Writes answers until the reading side and every writer have dropped theirs, then closes. A refusal, or a peer that doesn't
 /// read, ends the connection at once: `closing` tells the reading side.
 pub(super) async fn answer(
@@ -49,6 +52,8 @@ pub(super) async fn answer(
         }
     }
     closing.cancel();
+    // The peer learns behind the last ack that there won't be another.
+    let _ = tokio::time::timeout(END_TIMEOUT, socket.shutdown()).await;
 }
 
 /// In one write; TLS has to be told that nothing follows.

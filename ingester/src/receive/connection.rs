@@ -3,7 +3,7 @@
 use std::io;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use tokio::sync::mpsc::{self, Sender};
@@ -15,7 +15,7 @@ use trunkline_record::ChunkHeader;
 use super::credentials::Credential;
 use super::handshake::{Established, establish};
 use super::socket::{Reader, Socket};
-use super::{Context, Memory, MemoryPermit, WriterGone, answer};
+use super::{ConnectionMemory, Context, MemoryPermit, WriterGone, answer};
 use crate::chunk::{Answer, Chunk, Refusal, Reply};
 
 /// Forward chunks of one connection that may be unanswered before it is read no further. A collector's window is smaller; what
@@ -25,6 +25,9 @@ const MAX_UNANSWERED: usize = 256;
 /// Room for one read from the socket. It begins small and follows what the connection sends, since a forward chunk keeps the memory of
 /// the whole read that it came in; and it is allocated only when there is something to read, so an idle connection holds none.
 const READ: RangeInclusive<usize> = (4 << 10)..=(256 << 10);
+
+/// How long a peer may take to end its side after a stop, once it has all its acks.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What a forward chunk is counted for in memory beside its bytes: its header, and its place in queues and batches.
 const OVERHEAD: usize = 1 << 10;
@@ -41,16 +44,17 @@ pub(super) async fn serve(socket: Socket, context: &Context, stop: &Cancellation
         () = stop.cancelled() => return,
         established = establish(socket, context) => established,
     };
-    let Established { reader, writer, server, buf, credential } = match established {
+    let Established { mut reader, writer, server, buf, credential } = match established {
         Ok(Some(established)) => established,
         Ok(None) => return tracing::debug!("gone before the handshake was done"),
         Err(refusal) => return refuse(&refusal, context),
     };
     let (answers, queue) = mpsc::channel(MAX_UNANSWERED);
     let closing = stop.child_token();
-    let connection = Connection { context, credential, answers };
+    let memory = context.memory.connection();
+    let connection = Connection { context, credential, memory, answers };
     let read = async {
-        match connection.read(reader, server, buf, &closing).await {
+        match connection.read(&mut reader, server, buf, &closing).await {
             Ok(()) => tracing::debug!("disconnected"),
             Err(End::Refused(refusal)) => refuse(&refusal, context),
             Err(End::Io(error)) => tracing::debug!(%error, "connection lost"),
@@ -59,6 +63,18 @@ pub(super) async fn serve(socket: Socket, context: &Context, stop: &Cancellation
         drop(connection);
     };
     tokio::join!(read, answer::answer(queue, writer, context, &closing));
+    if stop.is_cancelled() {
+        let _ = tokio::time::timeout(LINGER, discard(&mut reader)).await;
+    }
+}
+
+/// Reads on until the peer ends its side too. A socket that is closed with bytes unread is reset, and the peer would lose acks that
+/// it hasn't read yet.
+async fn discard(reader: &mut Reader) {
+    let mut buf = BytesMut::new();
+    while let Ok(1..) = reader.read(&mut buf, *READ.end()).await {
+        buf.clear();
+    }
 }
 
 fn refuse(refusal: &Refusal, context: &Context) {
@@ -85,13 +101,14 @@ struct Connection<'a> {
     context: &'a Context,
     /// Whose it is; `None` where everybody may send.
     credential: Option<Arc<Credential>>,
+    memory: ConnectionMemory,
     answers: Sender<Answer>,
 }
 
 impl Connection<'_> {
     async fn read(
         &self,
-        mut reader: Reader,
+        reader: &mut Reader,
         mut server: Server,
         mut buf: BytesMut,
         closing: &CancellationToken,
@@ -117,10 +134,12 @@ impl Connection<'_> {
             if !unfinished {
                 buf = BytesMut::new();
             }
-            let more = async {
-                share.grow(server.announced(), &context.memory).await;
-                reader.read(&mut buf, room).await
-            };
+            // While we have no room for it the peer isn't the slow one.
+            let waiting = Instant::now();
+            tokio::select! {
+                () = closing.cancelled() => return Ok(()),
+                () = share.grow(server.announced(), &self.memory) => begun += waiting.elapsed(),
+            }
             let overdue = async {
                 if unfinished {
                     tokio::time::sleep_until((begun + context.message_timeout).into()).await;
@@ -131,7 +150,7 @@ impl Connection<'_> {
             let read = tokio::select! {
                 () = closing.cancelled() => return Ok(()),
                 () = overdue => return Err(Refusal::MessageTimeout(context.message_timeout).into()),
-                read = more => read.map_err(End::Io)?,
+                read = reader.read(&mut buf, room) => read.map_err(End::Io)?,
             };
             match read {
                 0 if unfinished => return Err(End::Io(io::ErrorKind::UnexpectedEof.into())),
@@ -155,12 +174,15 @@ impl Connection<'_> {
             // Here the messages of other senders will get their stream from tag and chunk id.
             return Err(Refusal::Foreign { tag: tag() }.into());
         };
-        if let Some(credential) = &self.credential {
-            credential.check(&header.source).map_err(Refusal::from)?;
+        if let Some(credential) = &self.credential
+            && let Err(forbidden) = credential.check(&header.source)
+        {
+            context.notes.take(header, forbidden.clone());
+            return Err(forbidden.into());
         }
         let memory = match share {
             Some(share) => share,
-            None => context.memory.take(message.packed_len() + OVERHEAD).await,
+            None => self.memory.take(message.packed_len() + OVERHEAD).await,
         };
         // Closed only once the answering side has ended, and then `closing` is cancelled.
         let Ok(permit) = self.answers.clone().reserve_owned().await else { return Ok(()) };
@@ -180,7 +202,7 @@ struct Share {
 
 impl Share {
     /// Waits until there is memory for an unfinished message of so many bytes.
-    async fn grow(&mut self, announced: u64, memory: &Memory) {
+    async fn grow(&mut self, announced: u64, memory: &ConnectionMemory) {
         if announced > self.bytes.max(FREE) {
             self.permit = None;
             // Bounded by the largest message.

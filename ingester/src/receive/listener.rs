@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use trunkline_forward::Limits;
 
+use super::forbidden::Notes;
 use super::socket::Socket;
 use super::{Credentials, Memory, Route, Tls, connection};
 use crate::metrics::Metrics;
@@ -31,6 +32,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// TLS, where it is configured.
     pub tls: Option<Tls>,
+    /// Where forward chunks of sources that their sender may not write are noted.
+    pub notes: Notes,
     /// Who may send.
     pub credentials: Arc<Credentials>,
     /// What this server calls itself.

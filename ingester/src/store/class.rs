@@ -19,7 +19,8 @@ impl Class {
     /// keeps records waiting where they are safe, and shows, while the other mistake would move them to `log.rejected`.
     pub fn of(error: &Error) -> Self {
         let Some(state) = error.code() else {
-            return Self::Transient("connection");
+            let about_tls = error.to_string() == super::connect::TLS;
+            return Self::Transient(if about_tls { "tls" } else { "connection" });
         };
         Self::of_state(state.code())
     }

@@ -25,7 +25,10 @@ impl Default for Config {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.url()?;
+        self.url()?.tls().check().map_err(|error| Error::Invalid {
+            setting: "database.url",
+            reason: error.to_string(),
+        })?;
         for (setting, value) in [
             ("database.connections", self.connections),
             ("database.query_connections", self.query_connections),

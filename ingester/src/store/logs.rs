@@ -5,13 +5,14 @@ use std::pin::pin;
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::TryStreamExt;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type as PgType};
-use tokio_postgres::{NoTls, Row};
 use trunkline_query::{Cursor, Filter, Param, Sql, Type, columns};
 use trunkline_record::{StreamId, Table};
 use uuid::Uuid;
 
 use super::pool::{Client, describe};
+use super::tls::Tls;
 use super::{Pool, PoolError};
 
 /// Rows of one page, newest first.
@@ -53,7 +54,7 @@ impl From<tokio_postgres::Error> for QueryError {
 /// The page that `filter` asks for. Dropped before it is done, it cancels the query in the server.
 pub async fn page(pool: &Pool, filter: &Filter) -> Result<Page, QueryError> {
     let sql = Sql::page(filter);
-    let running = Running::new(pool.get().await?);
+    let running = Running::new(pool.get().await?, pool.tls());
     let result = rows(&running, &sql, filter.table, filter.limit).await;
     // After an error the connection may be anything; with rows left to read, it has to be told to stop.
     if let Ok((page, true)) = result {
@@ -149,34 +150,38 @@ impl Serialize for JsonRow<'_> {
 
 /// A connection on which a query runs. Unless it is finished, the query is cancelled, and the connection isn't used again: a cancel
 /// may reach the server late, and must not hit somebody else's query.
-struct Running(Option<Client>);
+struct Running {
+    client: Option<Client>,
+    tls: Tls,
+}
 
 impl Running {
-    fn new(client: Client) -> Self {
-        Self(Some(client))
+    fn new(client: Client, tls: Tls) -> Self {
+        Self { client: Some(client), tls }
     }
 
     fn client(&self) -> &Client {
         // Only `finish` and `drop`, which take the whole, take it out.
         #[allow(clippy::expect_used)]
-        self.0.as_ref().expect("a connection until it is finished")
+        self.client.as_ref().expect("a connection until it is finished")
     }
 
     /// Gives the connection back to its pool.
     fn finish(mut self) {
-        drop(self.0.take());
+        drop(self.client.take());
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(client) = self.0.take() else { return };
-        let token = client.cancel_token();
+        let Some(client) = self.client.take() else { return };
+        // Secured as the connection is, and sent to the same server.
+        let (token, tls) = (client.cancel_token(), self.tls.clone());
         let client = Client::take(client);
         // Without a runtime the process is ending, and the connection with it.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                if let Err(error) = token.cancel_query(NoTls).await {
+                if let Err(error) = token.cancel_query(tls).await {
                     tracing::debug!(error = describe(&error), "a query could not be cancelled");
                 }
                 drop(client);

@@ -30,6 +30,7 @@ pub async fn open(
             Err(error) if error.is_permanent() => return Err(error),
             Err(error) => error,
         };
+        pool.forget();
         let wait = backoff.next_wait();
         tracing::warn!(%error, ?wait, "the database can't be used yet; nothing is received until it can");
         health.set(HEALTH, error.to_string());

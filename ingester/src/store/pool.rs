@@ -5,8 +5,10 @@ use std::time::Duration;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Timeouts,
 };
-use tokio_postgres::NoTls;
+use tokio_postgres::config::TargetSessionAttrs;
 
+use super::connect::Connector;
+use super::tls::Tls;
 use super::{Config, DatabaseUrl};
 
 /// A connection on loan.
@@ -14,7 +16,10 @@ pub(super) type Client = deadpool_postgres::Client;
 
 /// Connections of one kind.
 #[derive(Debug, Clone)]
-pub struct Pool(deadpool_postgres::Pool);
+pub struct Pool {
+    pool: deadpool_postgres::Pool,
+    tls: Tls,
+}
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +27,7 @@ pub enum PoolError {
     /// The server, or the way to it.
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// All are on loan, or making one takes too long.
+    /// All are on loan.
     #[error("no connection to the database within {0:?}")]
     Timeout(Duration),
     /// The pool is gone.
@@ -30,8 +35,12 @@ pub enum PoolError {
     Closed,
 }
 
-/// Long enough for a connection to each of a few hosts.
+/// Long enough for a connection to come back. Making one has bounds of its own, which grow with the number of hosts.
 const WAIT: Duration = Duration::from_secs(15);
+
+/// Writers work where writes are allowed, whatever the URL says of other sessions: on a server that has become a standby there is
+/// nothing for them to do but to look for the one that has taken its place.
+const WRITERS: &[TargetSessionAttrs] = &[TargetSessionAttrs::ReadWrite];
 
 /// Settings of a writer's session.
 ///
@@ -48,7 +57,7 @@ const WRITER: &str = "\
 impl Pool {
     /// For the writers.
     pub fn for_writers(config: &Config, url: &DatabaseUrl) -> Self {
-        Self::build(url, config.connections, WRITER.to_owned())
+        Self::build(url, WRITERS, config.connections, WRITER.to_owned())
     }
 
     /// For queries, none of which can write, or run longer than `timeout`.
@@ -57,13 +66,18 @@ impl Pool {
             "SET default_transaction_read_only = on; SET statement_timeout = {}; SET TimeZone = 'UTC'",
             timeout.as_millis()
         );
-        Self::build(url, config.query_connections, session)
+        Self::build(url, url.readers(), config.query_connections, session)
     }
 
-    fn build(url: &DatabaseUrl, size: usize, session: String) -> Self {
-        let manager = Manager::from_config(
+    fn build(
+        url: &DatabaseUrl,
+        sessions: &'static [TargetSessionAttrs],
+        size: usize,
+        session: String,
+    ) -> Self {
+        let manager = Manager::from_connect(
             url.driver().clone(),
-            NoTls,
+            Connector::new(url, sessions),
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let prepare = Hook::async_fn(move |client, _| {
@@ -74,18 +88,28 @@ impl Pool {
         });
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(size)
-            .timeouts(Timeouts { wait: Some(WAIT), create: Some(WAIT), recycle: Some(WAIT) })
+            .timeouts(Timeouts { wait: Some(WAIT), create: None, recycle: Some(WAIT) })
             .runtime(Runtime::Tokio1)
             .post_create(prepare)
             .build();
         // Only a timeout without a runtime is refused, and there is a runtime.
         #[allow(clippy::expect_used)]
-        Self(pool.expect("a pool with a runtime"))
+        Self { pool: pool.expect("a pool with a runtime"), tls: url.tls().clone() }
+    }
+
+    /// How its connections are secured, for who makes another one to the same server.
+    pub(super) fn tls(&self) -> Tls {
+        self.tls.clone()
+    }
+
+    /// Drops connections that aren't on loan: the next may lead to another server.
+    pub(super) fn forget(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     pub(super) async fn get(&self) -> Result<Client, PoolError> {
         use deadpool_postgres::PoolError as Deadpool;
-        self.0.get().await.map_err(|error| match error {
+        self.pool.get().await.map_err(|error| match error {
             Deadpool::Backend(error) | Deadpool::PostCreateHook(HookError::Backend(error)) => {
                 error.into()
             }

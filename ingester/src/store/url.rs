@@ -5,32 +5,43 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslNegotiation, TargetSessionAttrs};
 
-/// `postgres://user:password@host:port/database`, or libpq's `key=value` form.
+use super::parameters;
+use super::tls::Tls;
+
+/// `postgres://user:password@host:port,host:port/database`, or libpq's `key=value` form.
 #[derive(Clone, PartialEq)]
-pub struct DatabaseUrl(tokio_postgres::Config);
+pub struct DatabaseUrl {
+    driver: tokio_postgres::Config,
+    tls: Tls,
+    readers: &'static [TargetSessionAttrs],
+}
 
 /// Why a URL was refused. It doesn't repeat the URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a PostgreSQL URL: {0}")]
-pub struct UrlError(String);
+pub struct UrlError(pub(super) String);
 
 impl FromStr for DatabaseUrl {
     type Err = UrlError;
 
     fn from_str(url: &str) -> Result<Self, UrlError> {
-        let mut config = tokio_postgres::Config::from_str(url).map_err(|error| {
+        let (url, ours) = parameters::take(url)?;
+        let mut config = tokio_postgres::Config::from_str(&url).map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             UrlError(cause.unwrap_or_else(|| error.to_string()))
         })?;
-        if config.get_hosts().is_empty() {
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(UrlError("it names no host".to_owned()));
         }
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(UrlError(
-                "sslmode=require, and connections to the database are not encrypted yet".to_owned(),
-            ));
+        let (hosts, addresses) = (config.get_hosts().len(), config.get_hostaddrs().len());
+        if hosts > 0 && addresses > 0 && hosts != addresses {
+            return Err(UrlError("it has not as many hostaddr as hosts".to_owned()));
+        }
+        let ports = config.get_ports().len();
+        if ports > 1 && ports != hosts.max(addresses) {
+            return Err(UrlError("it has not as many ports as hosts".to_owned()));
         }
         if config.get_application_name().is_none() {
             config.application_name("trunkline-ingester");
@@ -46,7 +57,28 @@ impl FromStr for DatabaseUrl {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(Duration::from_secs(60));
         }
-        Ok(Self(config))
+        let readers = readers(ours.get("target_session_attrs").map(String::as_str))?;
+        let tls = Tls::new(&ours)?;
+        // The driver refuses a weak mode too, but that isn't to be taken for a failed handshake, after which one goes without.
+        if config.get_ssl_negotiation() == SslNegotiation::Direct && !tls.is_required() {
+            return Err(UrlError("sslnegotiation=direct needs sslmode=require or more".to_owned()));
+        }
+        Ok(Self { driver: config, tls, readers })
+    }
+}
+
+/// Which sessions answer queries, the best first. Whether a server is a standby is told by whether its sessions can write.
+fn readers(target: Option<&str>) -> Result<&'static [TargetSessionAttrs], UrlError> {
+    use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
+    match target {
+        None | Some("any") => Ok(&[Any]),
+        Some("read-write" | "primary") => Ok(&[ReadWrite]),
+        Some("read-only" | "standby") => Ok(&[ReadOnly]),
+        Some("prefer-standby") => Ok(&[ReadOnly, Any]),
+        Some(_) => Err(UrlError(
+            "target_session_attrs is one of any, read-write, read-only, primary, standby, prefer-standby"
+                .to_owned(),
+        )),
     }
 }
 
@@ -55,27 +87,39 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl DatabaseUrl {
     pub(super) fn driver(&self) -> &tokio_postgres::Config {
-        &self.0
+        &self.driver
+    }
+
+    pub(super) fn tls(&self) -> &Tls {
+        &self.tls
+    }
+
+    /// Which sessions answer queries, the best first: `target_session_attrs`.
+    pub(super) fn readers(&self) -> &'static [TargetSessionAttrs] {
+        self.readers
     }
 }
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ports = self.0.get_ports();
-        for (i, host) in self.0.get_hosts().iter().enumerate() {
+        let config = &self.driver;
+        let (hosts, ports) = (config.get_hosts(), config.get_ports());
+        for i in 0..hosts.len().max(config.get_hostaddrs().len()) {
             if i > 0 {
                 f.write_str(",")?;
             }
-            match host {
-                Host::Tcp(name) => f.write_str(name)?,
-                Host::Unix(path) => write!(f, "{}", path.display())?,
+            match (hosts.get(i), config.get_hostaddrs().get(i)) {
+                (Some(Host::Tcp(name)), _) => f.write_str(name)?,
+                (Some(Host::Unix(path)), _) => write!(f, "{}", path.display())?,
+                (None, Some(address)) => write!(f, "{address}")?,
+                (None, None) => {}
             }
             // One port stands for all hosts.
             if let Some(port) = ports.get(i).or_else(|| ports.first()) {
                 write!(f, ":{port}")?;
             }
         }
-        write!(f, "/{}", self.0.get_dbname().unwrap_or_default())
+        write!(f, "/{}", config.get_dbname().unwrap_or_default())
     }
 }
 
@@ -107,6 +151,28 @@ mod tests {
     fn a_url_without_a_host_is_refused() {
         assert!("postgres:///logs".parse::<DatabaseUrl>().is_err());
         assert!("nonsense".parse::<DatabaseUrl>().is_err());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for url in [
+            "postgres://h/d?sslmode=sometimes",
+            "postgres://h/d?sslmode=verify-full",
+            "postgres://h/d?sslrootcert=system&sslmode=require",
+            "postgres://h/d?sslcert=/c",
+            "postgres://h/d?sslnegotiation=direct",
+            "postgres://h/d?target_session_attrs=best",
+            "host=a,b port=1,2,3",
+            "host=a,b hostaddr=127.0.0.1",
+        ] {
+            assert!(url.parse::<DatabaseUrl>().is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_where_there_is_no_name() {
+        let url: DatabaseUrl = "hostaddr=127.0.0.1,::1 port=5 dbname=d".parse().unwrap();
+        assert_eq!(url.to_string(), "127.0.0.1:5,::1:5/d");
     }
 
     #[test]

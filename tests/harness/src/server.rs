@@ -1,6 +1,7 @@
 //! A private PostgreSQL server: made, started, stopped, killed, started again, and gone with its owner.
 
 mod initialize;
+mod standby;
 
 use std::fs;
 use std::path::PathBuf;

@@ -3,10 +3,13 @@
 #![allow(clippy::unwrap_used, missing_docs)] // a test fails by panicking
 
 mod api;
+mod authority;
 mod bad_input;
 mod corpus;
+mod database_tls;
 mod every_format;
 mod exactly_once;
+mod failover;
 mod faults;
 mod formats;
 mod localized;

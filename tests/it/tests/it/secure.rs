@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,31 +11,7 @@ use trunkline_harness::wait::eventually_true;
 use trunkline_harness::{CollectorConfig, Database, Store};
 use trunkline_it::{PATIENCE, Pipeline, csvlog_record};
 
-/// A certificate authority of a test's own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(params, key).unwrap())
-    }
-
-    /// Writes `ca.pem`.
-    fn write(&self, directory: &Path) {
-        fs::write(directory.join("ca.pem"), self.0.pem()).unwrap();
-    }
-
-    /// Writes `<file>.pem` and `<file>.key` of a certificate with this name.
-    fn issue(&self, directory: &Path, file: &str, name: &str) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        fs::write(directory.join(format!("{file}.key")), key.serialize_pem()).unwrap();
-        fs::write(directory.join(format!("{file}.pem")), certificate.pem()).unwrap();
-    }
-}
+use crate::authority::Authority;
 
 /// A pipeline that reads `*.csv` of `directory`.
 async fn pipeline(
@@ -166,6 +141,29 @@ async fn a_certificate_writes_only_what_its_name_is_bound_to() {
     fs::write(at.join("a.csv"), csvlog_record(1, "LOG", "m")).unwrap();
     pipeline.start().unwrap();
     refuses(&pipeline, "forbidden", "may not write namespace \"test\"").await;
+    // The collector comes again and again; it is noted once, and the stream stays where it was.
+    eventually_true("another refusal", PATIENCE, || async {
+        let metrics = reqwest::get(pipeline.url("/metrics")).await?.text().await?;
+        let count = metrics.lines().find_map(|line| {
+            line.strip_prefix("trunkline_ingester_refused_total{reason=\"forbidden\"} ")
+        });
+        Ok(count.is_some_and(|count| count.parse::<u32>().unwrap() >= 4))
+    })
+    .await
+    .unwrap();
+    let client = pipeline.connect().await.unwrap();
+    let noted = "SELECT position, namespace, cluster, reason, raw FROM log.rejected";
+    eventually_true("the note", PATIENCE, || async {
+        Ok(!client.query(noted, &[]).await?.is_empty())
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
+    let row = client.query_one(noted, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get(1), row.get(2)), (0, "test", "orders"));
+    assert_eq!(row.get::<_, &str>(3), "credential \"c\" may not write namespace \"test\"");
+    assert!(row.get::<_, &[u8]>(4).is_empty());
+    let streams = client.query("SELECT FROM log.stream", &[]).await.unwrap();
+    assert!(streams.is_empty(), "{streams:?}");
 
     pipeline.ingester.take().unwrap().kill9().unwrap();
     pipeline = pipeline.ingester_setting("forward.credentials", bound_to("te*"));
