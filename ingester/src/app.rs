@@ -17,7 +17,7 @@ use crate::config::{self, Config};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::receive::forbidden::Notes;
-use crate::receive::{self, Credentials, Listeners, Memory, Route, Tls};
+use crate::receive::{self, Credentials, ForeignSenders, Listeners, Memory, Route, Routes, Tls};
 use crate::store::{self, OpenError, Pool, Writer};
 
 /// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
@@ -32,6 +32,7 @@ pub struct Ingester {
     heartbeats: Option<UdpSocket>,
     tls: Option<Tls>,
     credentials: Credentials,
+    routes: Routes,
     http: TcpListener,
     writers: Pool,
     queries: Pool,
@@ -84,6 +85,7 @@ impl Ingester {
         let queries = Pool::for_queries(&config.database, url, config.http.query_timeout);
         let tls = config.forward.tls.as_ref().map(Tls::load).transpose()?;
         let credentials = Credentials::build(&config.forward.credentials)?;
+        let routes = Routes::build(&config.forward.routes)?;
         let (address, setting) = (config.forward.listen, "forward.listen");
         let bind = |source| Error::Bind { setting, address, source };
         let tcp = receive::bind(address).map_err(bind)?;
@@ -104,7 +106,7 @@ impl Ingester {
             address,
             source,
         })?;
-        Ok(Self { config, forward, heartbeats, tls, credentials, http, writers, queries })
+        Ok(Self { config, forward, heartbeats, tls, credentials, routes, http, writers, queries })
     }
 
     /// Where Forward connections are taken: the configured address, with the port that the system chose for port 0.
@@ -121,7 +123,8 @@ impl Ingester {
     ///
     /// Connections are accepted once the database's schema is up to date; until then they wait in the listener's backlog.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { config, forward, heartbeats, tls, credentials, http, writers, queries } = self;
+        let Self { config, forward, heartbeats, tls, credentials, routes, http, writers, queries } =
+            self;
         let (metrics, health) = (Metrics::default(), Health::default());
         let tasks = TaskTracker::new();
         health.set(store::HEALTH, "the database has not been reached yet");
@@ -160,6 +163,7 @@ impl Ingester {
                 memory: Memory::new(config.forward.memory, limits.max_message, metrics.clone()),
                 route: Route::new(queues, metrics.clone()),
                 metrics: metrics.clone(),
+                foreign: ForeignSenders::new(routes, limits),
                 tls: tls.clone(),
                 notes,
                 credentials: Arc::new(credentials),
@@ -167,6 +171,11 @@ impl Ingester {
                 handshake_timeout: config.forward.handshake_timeout,
                 message_timeout: config.forward.message_timeout,
             };
+            tasks.spawn(store::forget_delivered(
+                writers.clone(),
+                config.forward.remember_chunks,
+                stop.clone(),
+            ));
             if let Some(tls) = tls {
                 tasks.spawn(tls.keep(stop.clone()));
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc::OwnedPermit;
 use trunkline_forward::Message;
-use trunkline_record::ChunkHeader;
+use trunkline_record::{ChunkHeader, Source};
 
 use crate::batch::Weight;
 use crate::metrics::Metrics;
@@ -25,6 +25,18 @@ pub struct Chunk {
     pub received: Instant,
     /// Its share of the memory for forward chunks, given back when it is dropped.
     pub memory: MemoryPermit,
+    /// Set when another sender than a Trunkline collector sent it.
+    pub foreign: Option<Foreign>,
+}
+
+/// What is particular to a forward chunk that was made of another sender's message, see [`crate::receive::foreign`]. Its stream is no file but
+/// the forward chunk itself, and how far that is stored is in `log.delivered_chunk`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// The message's tag.
+    pub tag: String,
+    /// The sources of its records, by their numbers.
+    pub sources: Vec<Source>,
 }
 
 /// Bytes of log that one record is taken to have where the sender doesn't say how many records there are.
@@ -36,6 +48,16 @@ impl Chunk {
         let log = self.header.to.saturating_sub(self.header.from);
         let bytes = log.max(self.message.packed_len() as u64);
         Weight { rows: self.message.options.size.unwrap_or(bytes / TYPICAL_RECORD), bytes }
+    }
+}
+
+impl Chunk {
+    /// The source of a record that has this number, or the forward chunk's own; `None` for a number that nobody gave.
+    pub fn source(&self, number: Option<u64>) -> Option<&Source> {
+        match number {
+            None => Some(&self.header.source),
+            Some(number) => self.foreign.as_ref()?.sources.get(usize::try_from(number).ok()?),
+        }
     }
 }
 
@@ -93,14 +115,9 @@ pub enum Refusal {
     /// The option map names a stream in a way that isn't understood.
     #[error("option map not understood: {0}")]
     Header(#[from] trunkline_record::HeaderError),
-    /// From a client that isn't a Trunkline collector.
-    #[error(
-        "message with tag {tag:?} names no stream: other senders than trunkline-collector are not supported yet"
-    )]
-    Foreign {
-        /// The message's tag.
-        tag: String,
-    },
+    /// From a client that isn't a Trunkline collector, and couldn't be made into a forward chunk of ours.
+    #[error("a message could not be converted: {0}")]
+    Unconvertible(String),
     /// From a client that isn't who it should be.
     #[error("client {client:?} is not known: {unknown}")]
     Unknown {
@@ -140,7 +157,7 @@ impl Refusal {
             Self::Protocol(trunkline_forward::Error::MessageTooLarge { .. }) => "too_large",
             Self::Protocol(_) => "protocol",
             Self::Header(_) => "header",
-            Self::Foreign { .. } => "foreign",
+            Self::Unconvertible(_) => "unconvertible",
             Self::Signal { .. } => "signal",
             Self::Unknown { .. } => "unknown_client",
             Self::Forbidden(_) => "forbidden",

@@ -42,6 +42,8 @@ pub struct Numbers {
     pub queue_depth: Gauge,
     /// Records committed to `log.rejected`.
     pub rejected: Counter,
+    /// Records rejected because their sender may not write their source.
+    pub forbidden: Counter,
     /// Connections ended by us.
     refused: Family<Reason, Counter>,
     /// Records that came again and were skipped, as far as they were read; forward chunks that came again whole are not read.
@@ -161,6 +163,11 @@ impl Default for Metrics {
                 Counter::default(),
                 "rejected",
                 "Records committed to log.rejected"
+            ),
+            forbidden: register!(
+                Counter::default(),
+                "forbidden",
+                "Records rejected because their sender may not write their source"
             ),
             refused: register!(Family::default(), "refused", "Connections ended by the ingester"),
             duplicates: register!(

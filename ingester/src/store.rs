@@ -10,6 +10,7 @@ mod class;
 mod config;
 mod connect;
 mod copy;
+mod delivered;
 mod json;
 pub mod logs;
 mod migrate;
@@ -29,6 +30,7 @@ mod writer;
 
 pub use backoff::Backoff;
 pub use config::Config;
+pub use delivered::forget_delivered;
 pub use migrate::{MIGRATIONS, MigrateError, Migration, migrate};
 pub use note::write_notes;
 pub(crate) use open::HEALTH;

@@ -10,6 +10,7 @@ use trunkline_forward::Limits;
 
 use super::TlsConfig;
 use super::credentials::CredentialConfig;
+use super::routes::RouteConfig;
 use crate::config::Error;
 
 /// The Forward listener, and what it may hold in memory.
@@ -42,6 +43,11 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// Who may send; without any, everybody.
     pub credentials: Vec<CredentialConfig>,
+    /// What the messages of other senders hold, by their tags.
+    pub routes: Vec<RouteConfig>,
+    /// How long the forward chunks of other senders are remembered, so that one that comes again isn't stored again.
+    #[serde(with = "humantime_serde")]
+    pub remember_chunks: Duration,
 }
 
 impl Default for Config {
@@ -59,6 +65,8 @@ impl Default for Config {
             message_timeout: Duration::from_secs(60),
             tls: None,
             credentials: Vec::new(),
+            routes: Vec::new(),
+            remember_chunks: Duration::from_secs(24 * 60 * 60),
         }
     }
 }
@@ -91,6 +99,9 @@ impl Config {
                 "forward.credentials",
                 "a credential by certificate needs forward.tls.client_ca",
             );
+        }
+        if self.remember_chunks < Duration::from_secs(60) {
+            return invalid("forward.remember_chunks", "must be at least 1m");
         }
         if self.memory > ByteSize::tib(1) {
             return invalid("forward.memory", "must be at most 1 TiB");

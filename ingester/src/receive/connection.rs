@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc::{self, Sender};
 use tokio_util::sync::CancellationToken;
 use trunkline_forward::Message;
@@ -13,10 +13,11 @@ use trunkline_forward::server::{Event, Server};
 use trunkline_record::ChunkHeader;
 
 use super::credentials::Credential;
+use super::foreign::Converted;
 use super::handshake::{Established, establish};
 use super::socket::{Reader, Socket};
 use super::{ConnectionMemory, Context, MemoryPermit, WriterGone, answer};
-use crate::chunk::{Answer, Chunk, Refusal, Reply};
+use crate::chunk::{Answer, Chunk, Foreign, Refusal, Reply};
 
 /// Forward chunks of one connection that may be unanswered before it is read no further. A collector's window is smaller; what
 /// bounds memory is [`super::Memory`].
@@ -171,8 +172,7 @@ impl Connection<'_> {
             return Err(Refusal::Signal { tag: tag(), signal }.into());
         }
         let Some(header) = ChunkHeader::from_options(&message.options)? else {
-            // Here the messages of other senders will get their stream from tag and chunk id.
-            return Err(Refusal::Foreign { tag: tag() }.into());
+            return self.take_foreign(message, share).await;
         };
         if let Some(credential) = &self.credential
             && let Err(forbidden) = credential.check(&header.source)
@@ -184,11 +184,50 @@ impl Connection<'_> {
             Some(share) => share,
             None => self.memory.take(message.packed_len() + OVERHEAD).await,
         };
+        let chunk = message.options.chunk.clone();
+        self.hand_over(chunk, header, message, memory, None).await
+    }
+
+    /// The same for a message of another sender, after it was made into a forward chunk of ours.
+    async fn take_foreign(&self, message: Message, share: Option<MemoryPermit>) -> Result<(), End> {
+        let context = self.context;
+        let share = match share {
+            Some(share) => share,
+            None => self.memory.take(message.packed_len() + OVERHEAD).await,
+        };
+        let converted = context.foreign.convert(&message, self.credential.clone()).await?;
+        let chunk = message.options.chunk.clone();
+        drop(message);
+        let Some(Converted { header, message, foreign, forbidden }) = converted else {
+            if let Some(reply) = self.reply(chunk).await {
+                reply.stored();
+            }
+            return Ok(());
+        };
+        context.metrics.forbidden.inc_by(forbidden);
+        self.hand_over(chunk, header, message, share, Some(foreign)).await
+    }
+
+    /// A place among the unanswered; `None` once nobody answers any more.
+    async fn reply(&self, chunk: Option<Bytes>) -> Option<Reply> {
         // Closed only once the answering side has ended, and then `closing` is cancelled.
-        let Ok(permit) = self.answers.clone().reserve_owned().await else { return Ok(()) };
-        let reply = Reply::new(permit, message.options.chunk.clone(), context.metrics.clone());
-        let chunk = Chunk { header, message, reply, received: Instant::now(), memory };
-        context.route.send(chunk).await.map_err(End::NoWriter)
+        let permit = self.answers.clone().reserve_owned().await.ok()?;
+        Some(Reply::new(permit, chunk, self.context.metrics.clone()))
+    }
+
+    /// Gives a forward chunk to its writer.
+    async fn hand_over(
+        &self,
+        chunk: Option<Bytes>,
+        header: ChunkHeader,
+        message: Message,
+        memory: MemoryPermit,
+        foreign: Option<Foreign>,
+    ) -> Result<(), End> {
+        let Some(reply) = self.reply(chunk).await else { return Ok(()) };
+        let received = Instant::now();
+        let chunk = Chunk { header, message, reply, received, memory, foreign };
+        self.context.route.send(chunk).await.map_err(End::NoWriter)
     }
 }
 

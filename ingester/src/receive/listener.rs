@@ -16,7 +16,7 @@ use trunkline_forward::Limits;
 
 use super::forbidden::Notes;
 use super::socket::Socket;
-use super::{Credentials, Memory, Route, Tls, connection};
+use super::{Credentials, ForeignSenders, Memory, Route, Tls, connection};
 use crate::metrics::Metrics;
 
 /// What every connection works with.
@@ -30,6 +30,8 @@ pub struct Context {
     pub route: Route,
     /// What is counted.
     pub metrics: Metrics,
+    /// What makes forward chunks of other senders' messages.
+    pub foreign: ForeignSenders,
     /// TLS, where it is configured.
     pub tls: Option<Tls>,
     /// Where forward chunks of sources that their sender may not write are noted.

@@ -74,7 +74,7 @@ impl Copy {
         let entries = chunk.message.entries(inflater).map_err(|error| unreadable(&error))?;
         let mut reader = EntryReader::new(entries);
         let mut slots = RecordSlots::new();
-        let encoder = RowEncoder::new(&chunk.header);
+        let encoder = RowEncoder::new(chunk);
         let mut written = Written::default();
         // The first position that may come: positions ascend, and stay within the forward chunk.
         let mut next = chunk.header.from;
@@ -97,6 +97,9 @@ impl Copy {
                 written.duplicates += u64::from(self.table == FIRST);
                 continue;
             }
+            if chunk.source(slots.source()).is_none() {
+                return Err(CopyError::Unreadable("a record of an unknown source".to_owned()));
+            }
             match (row, &piece.reject) {
                 (Row::Record, None) if slots.table() == self.table => {
                     match encoder.encode(&slots, &mut self.out) {
@@ -110,7 +113,7 @@ impl Copy {
                 (Row::Record, None) => written.others[slots.table() as usize] = true,
                 _ if self.table != FIRST => {}
                 (Row::Record, Some(reason)) => rejected.record(chunk, &slots, reason),
-                (Row::Rejected { raw, reason }, _) => rejected.bytes(chunk, position, reason, raw),
+                (Row::Rejected { raw, reason }, _) => rejected.bytes(chunk, &slots, reason, raw),
             }
             if self.out.len() >= FULL {
                 self.hand_over().await.map_err(CopyError::Database)?;

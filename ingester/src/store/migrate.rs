@@ -35,6 +35,7 @@ macro_rules! migrations {
 pub const MIGRATIONS: &[Migration] = migrations! {
     1 "postgres" "0001_postgres.sql";
     2 "patroni_component" "0002_patroni_component.sql";
+    3 "delivered_chunk" "0003_delivered_chunk.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -24,11 +24,6 @@ impl Positions {
         self.0.get(&stream).copied().flatten()
     }
 
-    /// The streams that have a row.
-    pub(super) fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
-        self.0.keys().copied()
-    }
-
     /// Judges a claim on top of those before it. Claims have to come in the order in which their forward chunks arrived.
     ///
     /// A forward chunk whose connection has ended is judged and stored like any other. None may be left out from the middle of a

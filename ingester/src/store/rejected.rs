@@ -26,25 +26,32 @@ pub(super) struct Rejected {
 
 impl Rejected {
     /// Bytes that the sender could not make a record of.
-    pub(super) fn bytes(&mut self, chunk: &Chunk, position: u64, reason: &[u8], raw: &[u8]) {
-        self.push(chunk, position, escape::to_text(reason).into_owned(), raw.to_owned());
+    pub(super) fn bytes(
+        &mut self,
+        chunk: &Chunk,
+        slots: &RecordSlots<'_>,
+        reason: &[u8],
+        raw: &[u8],
+    ) {
+        self.push(chunk, slots, escape::to_text(reason).into_owned(), raw.to_owned());
     }
 
     /// A record that can't be stored, as a JSON object by column names.
     pub(super) fn record(&mut self, chunk: &Chunk, slots: &RecordSlots<'_>, reason: &str) {
         self.push(
             chunk,
-            slots.position(),
+            slots,
             escape::to_text(reason.as_bytes()).into_owned(),
             json::record(slots),
         );
     }
 
-    fn push(&mut self, chunk: &Chunk, position: u64, reason: String, raw: Vec<u8>) {
+    fn push(&mut self, chunk: &Chunk, slots: &RecordSlots<'_>, reason: String, raw: Vec<u8>) {
         self.streams.push(Uuid::from_bytes(chunk.header.stream.0));
         // Positions were checked against the forward chunk's, which fit a signed number.
-        self.positions.push(position.cast_signed());
-        for (column, (_, value)) in self.source.iter_mut().zip(chunk.header.source.fields()) {
+        self.positions.push(slots.position().cast_signed());
+        let source = chunk.source(slots.source()).unwrap_or(&chunk.header.source);
+        for (column, (_, value)) in self.source.iter_mut().zip(source.fields()) {
             column.push(value.clone());
         }
         self.paths.push(chunk.header.path.clone());

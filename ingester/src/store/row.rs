@@ -6,11 +6,13 @@
 mod columns;
 mod fields;
 
-use trunkline_record::{ChunkHeader, Column, RecordSlots, Table};
+use trunkline_record::{Column, RecordSlots, Source, Table};
 
 use columns::columns;
 pub(super) use columns::copy_statement;
 use fields::Fields;
+
+use crate::chunk::Chunk;
 
 /// What a COPY begins with: signature, flags, length of the header's extension.
 pub(super) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -29,23 +31,28 @@ pub(super) struct RowError {
 #[derive(Debug)]
 pub(super) struct RowEncoder {
     source: Vec<u8>,
+    /// Of records that have another source than the forward chunk, by its number.
+    sources: Vec<Vec<u8>>,
     stream: [u8; 20],
 }
 
 impl RowEncoder {
     /// With what all records of the forward chunk have in common.
-    pub(super) fn new(header: &ChunkHeader) -> Self {
-        let mut source = Vec::with_capacity(128);
-        for (_, value) in header.source.fields() {
-            match value {
-                Some(value) => fields::text(value.as_bytes(), &mut source),
-                None => source.extend_from_slice(&fields::NULL),
-            }
-        }
+    pub(super) fn new(chunk: &Chunk) -> Self {
+        let sources = chunk.foreign.iter().flat_map(|foreign| &foreign.sources);
         let mut stream = [0; 20];
         stream[..4].copy_from_slice(&16_u32.to_be_bytes());
-        stream[4..].copy_from_slice(&header.stream.0);
-        Self { source, stream }
+        stream[4..].copy_from_slice(&chunk.header.stream.0);
+        Self {
+            source: encoded(&chunk.header.source),
+            sources: sources.map(encoded).collect(),
+            stream,
+        }
+    }
+
+    fn source(&self, number: Option<u64>) -> &[u8] {
+        let of_record = number.and_then(|at| self.sources.get(usize::try_from(at).ok()?));
+        of_record.unwrap_or(&self.source)
     }
 
     /// Appends one row, as [`copy_statement`] of the record's table asks for it, or leaves `out` as it was.
@@ -62,7 +69,7 @@ impl RowEncoder {
         let mut row = Fields::new(slots, out);
         row.count();
         row.time(Column::LogTime)?;
-        row.encoded(&self.source);
+        row.encoded(self.source(slots.source()));
         match slots.table() {
             Table::Postgres => postgres(&mut row)?,
             table => {
@@ -76,6 +83,17 @@ impl RowEncoder {
         row.escaped_and_extra();
         Ok(())
     }
+}
+
+fn encoded(source: &Source) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    for (_, value) in source.fields() {
+        match value {
+            Some(value) => fields::text(value.as_bytes(), &mut out),
+            None => out.extend_from_slice(&fields::NULL),
+        }
+    }
+    out
 }
 
 /// The columns of `log.postgres`, which nearly all rows are of: each by its type's own method.

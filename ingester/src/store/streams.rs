@@ -60,7 +60,8 @@ impl<'a> NewStreams<'a> {
         let mut seen = HashSet::new();
         for (chunk, piece) in claims {
             let header = &chunk.header;
-            if known.contains(&header.stream)
+            if chunk.foreign.is_some()
+                || known.contains(&header.stream)
                 || !can_begin(piece.claim(chunk))
                 || !seen.insert(header.stream)
             {

@@ -5,6 +5,9 @@
 //! 1. `BEGIN`; make the rows of new streams; lock the streams' rows, ascending, and read their positions; begin the COPY.
 //! 2. the COPY's data and end; rejected records; the new positions; `COMMIT`.
 //!
+//! Forward chunks of other senders are streams too, with their positions in `log.delivered_chunk` (see [`super::delivered`]); their
+//! statements go with the others, in a batch that has such.
+//!
 //! Records of other tables than `log.postgres` make it one more for each such table, between the two: see [`super::pass`].
 //!
 //! Behind the first it is decided, forward chunk by forward chunk in the order of arrival, what is stored, skipped and refused. The
@@ -22,6 +25,7 @@ use uuid::Uuid;
 
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
+use super::delivered::{Delivered, DeliveredMoves, LOCK_CHUNKS, MOVE_CHUNKS, NEW_CHUNKS};
 use super::pass::{self, Copied, CopyStatements, Part};
 use super::pool::{Client, Pool, PoolError};
 use super::position::{Positions, Verdict};
@@ -94,6 +98,9 @@ struct Statements {
     new_streams: Statement,
     lock_streams: Statement,
     move_streams: Statement,
+    new_chunks: Statement,
+    lock_chunks: Statement,
+    move_chunks: Statement,
     copies: CopyStatements,
     reject: Statement,
 }
@@ -103,6 +110,8 @@ struct Statements {
 struct Decision {
     verdicts: Vec<Verdict>,
     moves: BTreeMap<StreamId, Move>,
+    /// Of forward chunks of other senders.
+    delivered: BTreeMap<StreamId, Move>,
     stored: Stored,
 }
 
@@ -150,8 +159,12 @@ impl Transactions {
     ) -> Result<Stored, Failure> {
         let statements = prepare(client).await?;
         let (mut positions, sink) = self.begin(client, &statements, claims).await?;
-        let is_gone = |stream| self.known.contains(&stream) && !positions.has(stream);
-        if claims.iter().any(|(chunk, _)| is_gone(chunk.header.stream)) {
+        let is_gone = |chunk: &Chunk| {
+            let stream = chunk.header.stream;
+            // What another sender's forward chunk claims can always be its beginning, so there was a row.
+            (chunk.foreign.is_some() || self.known.contains(&stream)) && !positions.has(stream)
+        };
+        if claims.iter().any(|(chunk, _)| is_gone(chunk)) {
             return Err(Failure::StreamGone);
         }
         let decision = decide(&mut positions, claims);
@@ -159,7 +172,10 @@ impl Transactions {
         if self.known.len() > KNOWN_STREAMS {
             self.known.clear();
         }
-        self.known.extend(positions.streams());
+        // Another sender's forward chunk hardly comes again.
+        let of_files = claims.iter().filter(|(chunk, _)| chunk.foreign.is_none());
+        self.known
+            .extend(of_files.map(|(chunk, _)| chunk.header.stream).filter(|id| positions.has(*id)));
         Ok(stored)
     }
 
@@ -172,8 +188,8 @@ impl Transactions {
     ) -> Result<(Positions, CopyInSink<Filled>), Failure> {
         let new = NewStreams::among(claims, &self.known);
         let streams: Vec<Uuid> = {
-            let distinct: HashSet<_> =
-                claims.iter().map(|(chunk, _)| chunk.header.stream).collect();
+            let of_files = claims.iter().filter(|(chunk, _)| chunk.foreign.is_none());
+            let distinct: HashSet<_> = of_files.map(|(chunk, _)| chunk.header.stream).collect();
             distinct.into_iter().map(uuid).collect()
         };
         let make_streams = async {
@@ -183,22 +199,38 @@ impl Transactions {
             client.query(&statements.new_streams, &new.parameters()).await
         };
         let lock_parameters: [&(dyn ToSql + Sync); 1] = [&streams];
+        let delivered = Delivered::among(claims);
+        let make_chunks = async {
+            if delivered.is_empty() {
+                return Ok(Vec::new());
+            }
+            client.query(&statements.new_chunks, &delivered.new_parameters()).await
+        };
+        let lock_chunks = async {
+            if delivered.is_empty() {
+                return Ok(Vec::new());
+            }
+            client.query(&statements.lock_chunks, &delivered.lock_parameters()).await
+        };
         // Polled in this order, and so sent in this order.
-        let (begun, made, locked, sink) = tokio::join!(
+        let (begun, made, locked, made_chunks, locked_chunks, sink) = tokio::join!(
             biased;
             client.batch_execute(BEGIN),
             make_streams,
             client.query(&statements.lock_streams, &lock_parameters),
+            make_chunks,
+            lock_chunks,
             client.copy_in(statements.copies.first()),
         );
         begun?;
-        let (made, locked, sink) = (made?, locked?, sink?);
+        let (made, locked) = (made?, locked?);
+        let (made_chunks, locked_chunks, sink) = (made_chunks?, locked_chunks?, sink?);
         let stream = |row: &Row| StreamId(row.get::<_, Uuid>(0).into_bytes());
         let mut positions = Positions::default();
-        for row in &locked {
+        for row in locked.iter().chain(&locked_chunks) {
             positions.insert(stream(row), Some(row.get::<_, i64>(1).max(0).cast_unsigned()));
         }
-        for row in &made {
+        for row in made.iter().chain(&made_chunks) {
             positions.insert(stream(row), None);
         }
         Ok((positions, sink))
@@ -213,7 +245,7 @@ impl Transactions {
         decision: Decision,
         sink: CopyInSink<Filled>,
     ) -> Result<Stored, Failure> {
-        let Decision { verdicts, moves, mut stored } = decision;
+        let Decision { verdicts, moves, delivered, mut stored } = decision;
         let parts: Vec<Part<'_>> = claims
             .iter()
             .zip(verdicts)
@@ -244,17 +276,26 @@ impl Transactions {
             }
             client.execute(&statements.move_streams, &moves.parameters()).await
         };
+        let delivered = DeliveredMoves::new(&delivered);
+        let move_chunks = async {
+            if delivered.is_empty() {
+                return Ok(0);
+            }
+            client.execute(&statements.move_chunks, &delivered.parameters()).await
+        };
         // Polled in this order, and so sent in this order.
-        let (copied, rejected, moved, committed) = tokio::join!(
+        let (copied, rejected, moved, moved_chunks, committed) = tokio::join!(
             biased;
             sink.as_mut().finish(),
             reject,
             move_streams,
+            move_chunks,
             client.batch_execute("COMMIT"),
         );
         copied?;
         rejected?;
         moved?;
+        moved_chunks?;
         committed?;
         Ok(stored)
     }
@@ -265,6 +306,9 @@ async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
         new_streams: client.prepare_cached(NEW_STREAMS).await?,
         lock_streams: client.prepare_cached(LOCK_STREAMS).await?,
         move_streams: client.prepare_cached(MOVE_STREAMS).await?,
+        new_chunks: client.prepare_cached(NEW_CHUNKS).await?,
+        lock_chunks: client.prepare_cached(LOCK_CHUNKS).await?,
+        move_chunks: client.prepare_cached(MOVE_CHUNKS).await?,
         copies: CopyStatements::prepare(client).await?,
         reject: client.prepare_cached(rejected::INSERT).await?,
     })
@@ -282,7 +326,11 @@ fn decide(positions: &mut Positions, claims: &[(&Chunk, &Piece)]) -> Decision {
                 decision.stored.duplicates += chunk.message.options.size.unwrap_or_default();
             }
             Verdict::Store { gap, .. } => {
-                let to = decision.moves.entry(header.stream).or_default();
+                let moves = match chunk.foreign {
+                    None => &mut decision.moves,
+                    Some(_) => &mut decision.delivered,
+                };
+                let to = moves.entry(header.stream).or_default();
                 to.position = piece.hi;
                 to.claim = index;
                 if let Some(bytes) = gap {

@@ -21,6 +21,8 @@ pub(crate) const KEY_SEVERITY_AS_WRITTEN: u8 = b'w';
 pub(crate) const KEY_RAW: u8 = b'r';
 /// See [`KEY_RAW`].
 pub(crate) const KEY_REASON: u8 = b'!';
+/// Key of the number of a record's source, where it isn't its chunk's; see [`ChunkBuilder::set_source`].
+pub(crate) const KEY_SOURCE: u8 = b'$';
 
 /// When a chunk is full.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +51,7 @@ pub struct ChunkBuilder {
     records: u32,
     rejected: u32,
     last_log_time: Option<i64>,
+    source: Option<u32>,
 }
 
 /// A chunk that takes no more records.
@@ -77,6 +80,7 @@ impl ChunkBuilder {
             records: 0,
             rejected: 0,
             last_log_time: None,
+            source: None,
         }
     }
 
@@ -111,6 +115,42 @@ impl ChunkBuilder {
         self.last_log_time
     }
 
+    /// Says by a number of the caller's whose the following records are, of this chunk and later ones, or, with `None`, that they are the
+    /// chunk's own. Such chunks don't travel: they are how the ingester holds what another sender sent, and beside it what the numbers mean.
+    pub fn set_source(&mut self, source: Option<u32>) {
+        self.source = source;
+    }
+
+    /// Bytes of entries in the chunk.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Puts in bytes that are no record, and why.
+    pub fn reject(&mut self, position: u64, raw: &[u8], reason: &str) {
+        let out = &mut self.entries;
+        let kept = raw.len().min(self.limits.max_raw);
+        write_array(out, 2);
+        EventTime::default().write(out);
+        write_map(out, 3 + u32::from(self.source.is_some()));
+        write_key(out, KEY_POSITION);
+        write_uint(out, position);
+        if let Some(source) = self.source {
+            write_key(out, KEY_SOURCE);
+            write_uint(out, source.into());
+        }
+        write_key(out, KEY_RAW);
+        write_bin(out, &raw[..kept]);
+        write_key(out, KEY_REASON);
+        if kept < raw.len() {
+            let reason = format!("{reason}; the first {kept} of {} bytes are kept", raw.len());
+            write_str(out, reason.as_bytes());
+        } else {
+            write_str(out, reason.as_bytes());
+        }
+        self.rejected += 1;
+    }
+
     /// Closes the chunk at `to` and starts an empty one there.
     ///
     /// # Errors
@@ -132,29 +172,14 @@ impl ChunkBuilder {
 impl Sink for ChunkBuilder {
     #[inline]
     fn record(&mut self, position: u64, _len: usize, record: &LogRecord<'_>) -> ControlFlow<()> {
-        write_entry(&mut self.entries, position, record);
+        write_entry(&mut self.entries, position, self.source, record);
         self.records += 1;
         self.last_log_time = Some(record.log_time.unix_micros);
         self.flow()
     }
 
     fn rejected(&mut self, rejected: Rejected<'_>) -> ControlFlow<()> {
-        let out = &mut self.entries;
-        let kept = rejected.raw.len().min(self.limits.max_raw);
-        write_array(out, 2);
-        EventTime::default().write(out);
-        write_map(out, 3);
-        write_key(out, KEY_POSITION);
-        write_uint(out, rejected.position);
-        write_key(out, KEY_RAW);
-        write_bin(out, &rejected.raw[..kept]);
-        write_key(out, KEY_REASON);
-        let mut reason = rejected.reason.to_string();
-        if kept < rejected.raw.len() {
-            reason = format!("{reason}; the first {kept} of {} bytes are kept", rejected.raw.len());
-        }
-        write_str(out, reason.as_bytes());
-        self.rejected += 1;
+        self.reject(rejected.position, rejected.raw, &rejected.reason.to_string());
         self.flow()
     }
 }
@@ -180,7 +205,7 @@ fn write_text(out: &mut Vec<u8>, key: u8, text: &[u8]) {
 
 /// Appends the entry of a record: its time, and a map of what it has.
 #[inline]
-fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
+fn write_entry(out: &mut Vec<u8>, position: u64, source: Option<u32>, record: &LogRecord<'_>) {
     write_array(out, 2);
     write_time(out, record.log_time);
     // The map's head is written last, when the number of its pairs is known. It takes three bytes.
@@ -189,6 +214,11 @@ fn write_entry(out: &mut Vec<u8>, position: u64, record: &LogRecord<'_>) {
     let mut pairs: u16 = 1;
     write_key(out, KEY_POSITION);
     write_uint(out, position);
+    if let Some(source) = source {
+        write_key(out, KEY_SOURCE);
+        write_uint(out, source.into());
+        pairs += 1;
+    }
     if record.table != Table::Postgres {
         write_key(out, KEY_TABLE);
         write_str(out, record.table.name().as_bytes());

@@ -14,6 +14,7 @@
 //! whose message is the line.
 
 mod cloudnative;
+mod keyed;
 mod member;
 mod program;
 
@@ -107,10 +108,72 @@ impl ObjectReader {
             return draft.typed(times);
         }
         let format = self.patroni_format.as_ref();
-        let head = program::compose(&members, format, self.zone, fallback, &mut draft)?;
+        let head = program::compose(&members, format, self.zone, (fallback, true), &mut draft)?;
         Ok(draft.finish(head))
     }
+
+    /// The record that an object of another sender's is: a server's by its columns' names, or what [`read`](Self::read) makes of it. `table`
+    /// is whose it is where that is known; `time` is its time, unless it is a server's or Patroni's and says one.
+    pub(crate) fn read_keyed<'a>(
+        &'a mut self,
+        line: &'a [u8],
+        table: Option<Table>,
+        time: Timestamp,
+    ) -> Result<LogRecord<'a>, Reason> {
+        if json::object(line, &mut self.members).is_err() || self.members.is_empty() {
+            return whole(line, Some(time));
+        }
+        let members = Members::new(line, &self.members);
+        if members.any(|key| key == ESCAPED) {
+            return whole(line, Some(time));
+        }
+        self.memory.clear();
+        self.extra.clear();
+        let mut draft = Draft {
+            line,
+            memory: &mut self.memory,
+            extra: &mut self.extra,
+            places: Default::default(),
+        };
+        let times = (&mut self.log_time, &mut self.session_start_time);
+        if let Some(record) = cloudnative::record(&members) {
+            cloudnative::compose(&members, record, &mut self.inner, &mut draft)?;
+            return draft.typed(times);
+        }
+        let is_servers =
+            table.map_or_else(|| keyed::is_servers(&members), |table| table == Table::Postgres);
+        if is_servers {
+            keyed::compose(&members, self.zone, time, &mut draft)?;
+            return draft.typed(times);
+        }
+        let format = self.patroni_format.as_ref();
+        let fallback = (Some(time), false);
+        let head = program::compose(&members, format, self.zone, fallback, &mut draft)?;
+        let record = draft.finish(head);
+        Ok(LogRecord { table: table.unwrap_or(record.table), ..record })
+    }
+
+    /// All members of an object, for a record's `extra`.
+    pub(crate) fn extra_of(&mut self, line: &[u8]) -> Option<&[u8]> {
+        self.extra.clear();
+        match json::object(line, &mut self.members) {
+            Ok(()) => {
+                let mut draft = Draft {
+                    line,
+                    memory: &mut self.memory,
+                    extra: &mut self.extra,
+                    places: Default::default(),
+                };
+                draft.keep(&Members::new(line, &self.members), |_| false);
+            }
+            Err(_) => self.extra.text(WHOLE, line),
+        }
+        self.extra.finish()
+    }
 }
+
+/// The key of an object in `extra` that is too large to be taken apart.
+const WHOLE: &[u8] = b"entry";
 
 /// A line of which no more is known.
 fn whole(line: &[u8], fallback: Option<Timestamp>) -> Result<LogRecord<'_>, Reason> {

@@ -4,7 +4,7 @@ use trunkline_forward::msgpack::{ReadError, Value};
 use trunkline_forward::{EntryReader, Error, EventTime};
 
 use crate::chunk::{
-    KEY_EXTRA, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_TABLE,
+    KEY_EXTRA, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_SOURCE, KEY_TABLE,
 };
 use crate::{Column, Kind, Severity, Table};
 
@@ -65,6 +65,7 @@ pub struct RecordSlots<'a> {
     /// A bit for each column that this record has; the slots of others still hold an earlier record's.
     present: u32,
     position: u64,
+    source: Option<u64>,
     table: Table,
     severity_as_written: Option<&'a [u8]>,
     extra: Option<&'a [u8]>,
@@ -76,6 +77,7 @@ impl Default for RecordSlots<'_> {
             slots: [Slot::Null; Column::COUNT],
             present: 0,
             position: 0,
+            source: None,
             table: Table::Postgres,
             severity_as_written: None,
             extra: None,
@@ -100,6 +102,7 @@ impl<'a> RecordSlots<'a> {
         self.set(Column::LogTime, Slot::Time(time.unix_micros()));
         let mut position = None;
         let (mut raw, mut reason) = (None, None);
+        self.source = None;
         (self.table, self.severity_as_written, self.extra) = (Table::Postgres, None, None);
         for _ in 0..pairs {
             let Some(key) = reader.read_letter() else {
@@ -112,6 +115,10 @@ impl<'a> RecordSlots<'a> {
             }
             match key {
                 KEY_POSITION => position = value.integer().filter(|value| *value >= 0),
+                KEY_SOURCE => {
+                    let source = value.unsigned().ok_or(MapError::Value("source"))?;
+                    self.source = Some(source);
+                }
                 KEY_TABLE => {
                     let table = value.bytes().and_then(Table::from_name);
                     self.table = table.ok_or(MapError::Value("table"))?;
@@ -137,6 +144,12 @@ impl<'a> RecordSlots<'a> {
     #[inline]
     pub fn position(&self) -> u64 {
         self.position
+    }
+
+    /// The number of its source, where it isn't its chunk's; see [`crate::ChunkBuilder::set_source`].
+    #[inline]
+    pub fn source(&self) -> Option<u64> {
+        self.source
     }
 
     /// Whose record it is.

@@ -33,7 +33,7 @@ pub(super) const LEVELS: [&[u8]; 8] = [
     b"loglevel",
     b"lvl",
 ];
-const MESSAGES: [&[u8]; 4] = [b"message", b"msg", b"@message", b"log"];
+const MESSAGES: [&[u8]; 5] = [b"message", b"msg", b"@message", b"log", b"MESSAGE"];
 const PROCESSES: [&[u8]; 3] = [b"process", b"process_id", b"pid"];
 const LOGGERS: [&[u8]; 3] = [b"name", b"logger", b"logger_name"];
 const COMPONENTS: [&[u8]; 6] = [b"logger", b"component", b"name", b"service", b"app", b"program"];
@@ -66,16 +66,17 @@ impl Taken {
     }
 }
 
-/// Lays out the columns of a program's record.
+/// Lays out the columns of a program's record. `fallback` is its time where it says none; `says_time` is whether what it says is its time,
+/// whoever wrote it, or only where Patroni did.
 pub(super) fn compose(
     members: &Members<'_>,
     format: Option<&PatroniFormat>,
     zone: LogTimezone,
-    fallback: Option<Timestamp>,
+    (fallback, says_time): (Option<Timestamp>, bool),
     draft: &mut Draft<'_>,
 ) -> Result<Head, Reason> {
     let mut taken = Taken::default();
-    let time = Time::find(members, format, zone);
+    let time = Time::find(members, format, zone).filter(|time| says_time || time.of_patroni);
     let is_patroni = time.as_ref().is_some_and(|time| time.of_patroni)
         || members.any(|key| PYTHON.contains(&key));
     if let Some(time) = time.as_ref().filter(|time| time.exact) {
