@@ -61,9 +61,8 @@ async fn shake(socket: Socket, context: &Context) -> Result<Option<Established>,
         return Ok(Some(Established { reader, writer, server, buf, credential }));
     }
 
-    let auth =
-        if credentials.need_user() { rand::random::<[u8; SALT]>().to_vec() } else { Vec::new() };
-    let helo = Helo { nonce: rand::random::<[u8; SALT]>().to_vec(), auth, keepalive: true };
+    let auth = if credentials.need_user() { random_text() } else { Vec::new() };
+    let helo = Helo { nonce: random_text(), auth, keepalive: true };
     let mut out = Vec::with_capacity(512);
     helo.encode(&mut out);
     if send(&mut writer, &out).await.is_err() {
@@ -99,6 +98,12 @@ async fn shake(socket: Socket, context: &Context) -> Result<Option<Established>,
             Err(Refusal::Unknown { client, unknown })
         }
     }
+}
+
+/// A salt that is text: clients in JavaScript read any string as UTF-8, and would put other bytes into their digests.
+fn random_text() -> Vec<u8> {
+    let random: [u8; SALT] = rand::random();
+    random.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
 }
 
 /// In one write, since real clients can't read a split message.
