@@ -1,7 +1,7 @@
 //! What an error of the database means for the batch at hand.
 
 use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,23 @@ impl Class {
     /// By SQLSTATE, see appendix A of the PostgreSQL manual. What isn't known to be about a row is taken for transient: that
     /// keeps records waiting where they are safe, and shows, while the other mistake would move them to `log.rejected`.
     pub fn of(error: &Error) -> Self {
-        let Some(state) = error.code() else {
+        let Some(db) = error.as_db_error() else {
             let about_tls = error.to_string() == super::connect::TLS;
             return Self::Transient(if about_tls { "tls" } else { "connection" });
         };
-        Self::of_state(state.code())
+        // A pooler names it in English alone; a server, in its own language too.
+        let ends_session = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
+            || matches!(db.severity(), "FATAL" | "PANIC");
+        Self::of_report(db.code().code(), ends_session)
+    }
+
+    /// A server that ends the session over a row doesn't exist; one that ends it, or a pooler that has lost its server and says so
+    /// by any SQLSTATE (PgBouncer's is 08P01), means the session.
+    fn of_report(state: &str, ends_session: bool) -> Self {
+        match Self::of_state(state) {
+            Self::Row | Self::Internal if ends_session => Self::Transient("connection"),
+            class => class,
+        }
     }
 
     fn of_state(state: &str) -> Self {
@@ -35,9 +47,11 @@ impl Class {
             _ => {}
         }
         match state.get(..2).unwrap_or_default() {
-            // Data exception, constraint violation, a view's check, limit exceeded; an exception that a trigger raised;
-            // TimescaleDB's own.
-            "22" | "23" | "44" | "54" | "P0" | "TS" => Self::Row,
+            // Data exception, constraint violation, a view's check, limit exceeded; an exception that a trigger raised.
+            "22" | "23" | "44" | "54" | "P0" => Self::Row,
+            // TimescaleDB's own: what isn't there or isn't supported, and what is at a loss.
+            "TS" if state.starts_with("TS5") => Self::Internal,
+            "TS" => Self::Transient("schema"),
             "XX" => Self::Internal,
             "08" => Self::Transient("connection"),
             "28" => Self::Transient("authentication"),
@@ -78,13 +92,24 @@ mod tests {
 
     #[test]
     fn a_bad_row_is_not_tried_for_ever() {
-        for state in ["22021", "22P03", "23514", "23502", "54000", "P0001", "08P01", "TS001"] {
+        for state in ["22021", "22P03", "23514", "23502", "54000", "P0001", "08P01"] {
             assert_eq!(Class::of_state(state), Class::Row, "{state}");
         }
     }
 
     #[test]
     fn a_changed_table_is_no_bad_row() {
-        assert_eq!(Class::of_state("42P01"), Class::Transient("schema"));
+        for state in ["42P01", "42703", "TS001", "TS101"] {
+            assert_eq!(Class::of_state(state), Class::Transient("schema"), "{state}");
+        }
+    }
+
+    #[test]
+    fn who_ends_the_session_means_no_row() {
+        for state in ["08P01", "XX000", "22023", "57P01"] {
+            assert!(matches!(Class::of_report(state, true), Class::Transient(_)), "{state}");
+        }
+        assert_eq!(Class::of_report("08P01", false), Class::Row);
+        assert_eq!(Class::of_report("XX000", false), Class::Internal);
     }
 }
