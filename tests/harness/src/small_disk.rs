@@ -44,12 +44,13 @@ impl SmallDisk {
         &self.inside
     }
 
-    /// Makes it full.
-    pub fn fill(&self) -> Result<()> {
+    /// Makes it full but for so many KiB.
+    pub fn fill(&self, but: u64) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let used = run(Command::new("df").args(["--output=used", "-k"]).arg(&self.mount))?;
-            let used = used.lines().last().unwrap_or_default().trim().to_owned();
-            if self.resize(&format!("{used}k")).is_ok() {
+            let used = used.lines().last().unwrap_or_default().trim();
+            let used: u64 = used.parse().with_context(|| format!("df said {used:?}"))?;
+            if self.resize(&format!("{}k", used + but)).is_ok() {
                 return Ok(());
             }
         }

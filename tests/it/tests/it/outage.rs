@@ -1,4 +1,4 @@
-//! The database is away, and records keep coming: both services stay small, and all of it arrives afterwards.
+//! The database is away or has no room, and records keep coming: both services stay small, and all of it arrives afterwards.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use trunkline_harness::wait::eventually_true;
-use trunkline_harness::{Durability, PostgresServer, StopMode};
+use trunkline_harness::{Durability, PostgresServer, StopMode, database};
 use trunkline_it::{PATIENCE, Pipeline, csvlog_record};
 
 /// Ten minutes in the long mode.
@@ -76,6 +76,35 @@ async fn while_the_database_is_away_memory_is_bounded_and_all_arrives_afterwards
         println!("{} MiB of {} MiB", most >> 20, limit >> 20);
         assert!(most < limit, "{most} bytes, more than {limit}\n{}", pipeline.logs());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_before_there_is_a_schema_is_waited_for() {
+    let store = PostgresServer::store(Durability::FastAndLoose).unwrap();
+    let disk = store.small_disk(256).unwrap();
+    let client = database::connect(&store.url("postgres")).await.unwrap();
+    let tablespace = format!("CREATE TABLESPACE small LOCATION '{}'", disk.inside().display());
+    client.batch_execute(&tablespace).await.unwrap();
+    client.batch_execute("CREATE DATABASE logs TEMPLATE template0 TABLESPACE small").await.unwrap();
+    // Enough to begin.
+    disk.fill(1024).unwrap();
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.csv");
+    let log = csvlog_record(1, "LOG", "in the end");
+    std::fs::write(&path, &log).unwrap();
+    let glob = path.display().to_string();
+    let mut pipeline =
+        Pipeline::new(&store.url("logs"), |config| config.files(&glob, "csvlog")).unwrap();
+    pipeline.start().unwrap();
+    // A session in which TimescaleDB's extension couldn't be made refuses to make it: the second attempt is the one that counts.
+    eventually_true("two attempts", PATIENCE, || async {
+        Ok(pipeline.logs().matches("No space left on device").count() >= 2)
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
+    disk.make_room().unwrap();
+    pipeline.stored(log.len() as u64).await.unwrap();
 }
 
 /// Writes so many records a second until told to stop; answers how many records and bytes those were.

@@ -149,7 +149,7 @@ impl Faults {
                 format!("store {mode:?}")
             }
             Place::Disk => {
-                fleet.disk.as_ref().unwrap().fill().unwrap();
+                fleet.disk.as_ref().unwrap().fill(0).unwrap();
                 "disk full".to_owned()
             }
             Place::Proxy(at) => {
