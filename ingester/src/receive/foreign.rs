@@ -23,8 +23,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use trunkline_forward::{Limits, Message};
 
-use convert::Converter;
 pub(super) use convert::Converted;
+use convert::Converter;
 
 use super::credentials::Credential;
 use super::routes::Routes;

@@ -11,6 +11,7 @@ mod every_format;
 mod exactly_once;
 mod failover;
 mod faults;
+mod foreign;
 mod formats;
 mod localized;
 mod outage;
