@@ -68,6 +68,11 @@ impl Sender {
         self.socket.write_all(wire).await.context("send")
     }
 
+    /// Whether the peer has reset the connection, which may cost what it sent before.
+    pub fn is_reset(&self) -> Result<bool> {
+        Ok(self.socket.take_error()?.is_some())
+    }
+
     /// Waits for the next answer.
     pub async fn answer(&mut self) -> Result<Answer> {
         loop {

@@ -211,6 +211,39 @@ async fn ingesters_are_replaced_one_after_the_other_and_nothing_is_sent_twice() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stop_acknowledges_what_is_in_hand_and_resets_nobody() {
+    let database = Store::database().await.unwrap();
+    let mut pipeline = Pipeline::new(database.url(), |config| config).unwrap();
+    pipeline.start_ingester().unwrap();
+    pipeline.ready().await.unwrap();
+    let client = pipeline.connect().await.unwrap();
+    client.batch_execute("BEGIN; LOCK log.stream IN EXCLUSIVE MODE").await.unwrap();
+    let mut sender = Sender::connect(&pipeline.forward_address(), StreamId([1; 16])).await.unwrap();
+    let chunk = sender.send(csvlog_record(1, "LOG", "m").as_bytes(), 0, 0).await.unwrap();
+    eventually_true("the forward chunk to be in hand", PATIENCE, || async {
+        Ok(metric(&pipeline, "trunkline_ingester_unacked_chunks").await == 1)
+    })
+    .await
+    .unwrap();
+    pipeline.ingester.as_mut().unwrap().terminate().unwrap();
+    eventually_true("nobody to be taken any more", PATIENCE, || async {
+        Ok(tokio::net::TcpStream::connect(pipeline.forward_address()).await.is_err())
+    })
+    .await
+    .unwrap();
+    // Sent too late: it isn't read, and stays with its sender.
+    sender.send_raw(&[0x93; 100_000]).await.unwrap();
+    client.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(sender.answer().await.unwrap(), Answer::Ack(chunk));
+    assert_eq!(sender.answer().await.unwrap(), Answer::Closed);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!sender.is_reset().unwrap(), "{}", pipeline.logs());
+    drop(sender);
+    let status = pipeline.ingester.as_mut().unwrap().wait(PATIENCE).unwrap();
+    assert!(status.success(), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_fills_its_part_leaves_the_others_theirs() {
     let mut store = PostgresServer::store(Durability::FastAndLoose).unwrap();
     let mut pipeline = Pipeline::new(&store.url("postgres"), |config| config)
