@@ -211,6 +211,19 @@ async fn ingesters_are_replaced_one_after_the_other_and_nothing_is_sent_twice() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_a_connection_and_never_answers_is_left() {
+    let database = Store::database().await.unwrap();
+    // As a machine that is frozen: its kernel goes on, nobody behind it does.
+    let frozen = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("@{},", frozen.local_addr().unwrap());
+    let url = database.url().replacen('@', &host, 1);
+    assert!(url.contains(&host), "{url}");
+    let mut pipeline = Pipeline::new(&format!("{url}?connect_timeout=1"), |config| config).unwrap();
+    pipeline.start_ingester().unwrap();
+    pipeline.ready().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stop_acknowledges_what_is_in_hand_and_resets_nobody() {
     let database = Store::database().await.unwrap();
     let mut pipeline = Pipeline::new(database.url(), |config| config).unwrap();
