@@ -112,16 +112,16 @@ impl DeliveredMoves {
 /// Forgets forward chunks that were delivered longer than `remember` ago, until `stop`. Several ingesters may do so.
 pub async fn forget_delivered(pool: Pool, remember: Duration, stop: CancellationToken) {
     loop {
-        // Ingesters that were started together needn't look together.
-        let wait = FORGET_EVERY.mul_f64(rand::random_range(0.5..1.5));
-        if stop.run_until_cancelled(tokio::time::sleep(wait.min(remember))).await.is_none() {
-            return;
-        }
         match stop.run_until_cancelled(forget(&pool, remember)).await {
             None => return,
             Some(Ok(0)) => {}
             Some(Ok(forgotten)) => tracing::debug!(forgotten, "old forward chunks forgotten"),
             Some(Err(error)) => tracing::warn!(error, "old forward chunks can't be forgotten"),
+        }
+        // Ingesters that were started together needn't look together.
+        let wait = FORGET_EVERY.mul_f64(rand::random_range(0.5..1.5));
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
         }
     }
 }

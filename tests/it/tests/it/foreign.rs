@@ -213,6 +213,42 @@ async fn a_forward_chunk_that_comes_again_is_acknowledged_and_stored_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_delivered_is_remembered_over_restarts_and_forgotten_when_it_is_old() {
+    let (_database, mut pipeline, sql) = ingester(&[]).await;
+    let address = pipeline.forward_address();
+    // A record that the database refuses: its neighbours are found by halves, each a transaction of its own.
+    sql.batch_execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''poison''; END';
+         CREATE TRIGGER refuse BEFORE INSERT ON log.component FOR EACH ROW
+         WHEN (NEW.message = 'm 7') EXECUTE FUNCTION refuse()",
+    )
+    .await
+    .unwrap();
+    let records: Vec<_> = (0..20).map(|n| json!({"message": format!("m {n}")})).collect();
+    let message = wire::gzipped("t", &wire::entries(&records), Some("c"));
+    wire::send(&address, &message, "c").await;
+    stored(&pipeline, &sql, 20).await;
+    assert_eq!(rows(&sql, "rejected").await.len(), 1);
+    pipeline.ingester.take().unwrap().kill9().unwrap();
+    sql.batch_execute(
+        "INSERT INTO log.delivered_chunk SELECT gen_random_uuid(), 1, 'old', now() - interval '25 hours' \
+         FROM generate_series(1, 25000)",
+    )
+    .await
+    .unwrap();
+    pipeline.start_ingester().unwrap();
+    pipeline.ready().await.unwrap();
+    wire::send(&address, &message, "c").await;
+    stored(&pipeline, &sql, 20).await;
+    eventually_true("old forward chunks to be forgotten", PATIENCE, || async {
+        let rows = sql.query("SELECT tag FROM log.delivered_chunk", &[]).await?;
+        Ok(rows.len() == 1 && rows[0].get::<_, String>(0) == "t")
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn columns_and_lines_become_a_servers_records() {
     let routes = json!([
         {"tag": "postgres.<namespace>.<cluster>.<pod>", "container": "patroni", "log_timezone": "Europe/Berlin"},
