@@ -138,6 +138,9 @@ pub enum Refusal {
     /// A message took too long from its first byte to its last.
     #[error("a message was not whole within {0:?}")]
     MessageTimeout(Duration),
+    /// The client ended its side in the middle of a message.
+    #[error("ended in the middle of a message")]
+    Truncated,
     /// Metrics or traces.
     #[error("message with tag {tag:?} holds no logs (fluent_signal {signal})")]
     Signal {
@@ -163,6 +166,7 @@ impl Refusal {
             Self::Forbidden(_) => "forbidden",
             Self::Tls(_) => "tls",
             Self::HandshakeTimeout(_) | Self::MessageTimeout(_) => "timeout",
+            Self::Truncated => "truncated",
         }
     }
 }

@@ -154,7 +154,7 @@ impl Connection<'_> {
                 read = reader.read(&mut buf, room) => read.map_err(End::Io)?,
             };
             match read {
-                0 if unfinished => return Err(End::Io(io::ErrorKind::UnexpectedEof.into())),
+                0 if unfinished => return Err(Refusal::Truncated.into()),
                 0 => return Ok(()),
                 _ if !unfinished => begun = Instant::now(),
                 _ => {}

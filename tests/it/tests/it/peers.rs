@@ -103,6 +103,9 @@ impl Scene {
         let (counted, logged) = (self.refused(reason).await, self.logged());
         // It may be refused before it has said everything.
         let _ = socket.write_all(bytes).await;
+        if reason == "truncated" {
+            let _ = socket.shutdown().await;
+        }
         eventually_true(&format!("{what} to be refused as {reason}"), PATIENCE, || async {
             Ok(self.refused(reason).await == counted + 1 && self.logged() == logged + 1)
         })
@@ -160,6 +163,7 @@ async fn who_does_not_speak_the_protocol_is_refused_and_others_go_on() {
         ("a frame of 4 GiB", b"\x93\xa1t\xc6\xff\xff\xff\xff".to_vec(), "too_large"),
         ("an array of 4 G values", b"\xdd\xff\xff\xff\xff".to_vec(), "too_large"),
         ("a frame that ends nowhere", b"\x93\xa1t\xc6\x00\x10\x00\x00half".to_vec(), "timeout"),
+        ("a frame that is cut off", b"\x93\xa1t\xc6\x00\x10\x00\x00half".to_vec(), "truncated"),
         ("a message within a million arrays", nested(1 << 20), "protocol"),
     ] {
         scene.check(what, scene.insider().await, &bytes, reason).await;
