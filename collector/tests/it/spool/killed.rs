@@ -4,7 +4,25 @@ use std::process::{Child, Command, Stdio};
 
 use super::*;
 
-fn start(scene: &Scene) -> Child {
+/// A process that ends with its test, however that ends.
+struct Process(Child);
+
+impl Process {
+    /// SIGKILL.
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(scene: &Scene) -> Process {
     let file = scene.dir.path().join("collector.toml");
     let config = &scene.config;
     let text = format!(
@@ -22,7 +40,7 @@ fn start(scene: &Scene) -> Child {
     fs::write(&file, text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline-collector"));
     command.args(["run", "--config"]).arg(&file).env_clear().stdin(Stdio::null());
-    command.spawn().unwrap()
+    Process(command.spawn().unwrap())
 }
 
 fn rounds() -> usize {
@@ -53,8 +71,7 @@ async fn a_collector_that_is_killed_at_any_moment_loses_and_repeats_nothing() {
             if takes == 0 { Fate::Close } else { fates[(arrival.from % 4) as usize] }
         });
         tokio::time::sleep(Duration::from_millis(random(400))).await;
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
         // Whatever is in the spool, or arrived and acknowledged, may go.
         for path in written.keys().filter(|path| path.exists()) {
             if random(2) == 0 && is_spooled(&scene.config, path) {
@@ -65,8 +82,7 @@ async fn a_collector_that_is_killed_at_any_moment_loses_and_repeats_nothing() {
     }
     scene.receiver.decide(|_| Fate::Ack);
     all_arrives_once(&scene, &written).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
 }
 
 const RECORDS: usize = 16_000;
@@ -106,11 +122,10 @@ async fn a_large_backlog_takes_disk_and_no_memory() {
         scene.receiver.wait("a file", |state| count(state) >= file * RECORDS).await;
     }
     all_arrives_once(&scene, &written).await;
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", child.0.id())).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill();
     println!("{files} files, spooled {spooled} bytes, peak {peak} kB");
     assert!(peak < 48 << 10, "{peak} kB");
 }
