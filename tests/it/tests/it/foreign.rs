@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use tokio_postgres::Client as Sql;
 use trunkline_harness::wait::eventually_true;
 use trunkline_harness::{Database, Store};
-use trunkline_it::{PATIENCE, Pipeline, csvlog_record};
+use trunkline_it::{Answer, PATIENCE, Pipeline, Sender, csvlog_record};
+use trunkline_record::{
+    ChunkBuilder, ChunkLimits, End, Format, LogSettings, Parser, Source, StreamId,
+};
 
 use crate::authority::Authority;
 use clients::Client;
@@ -356,4 +359,21 @@ async fn a_record_that_claims_a_foreign_namespace_is_rejected_and_its_neighbours
     assert_eq!(sql.query_one(raw, &[]).await.unwrap().get::<_, Value>(0), record(json!("bank")));
     let metrics = reqwest::get(pipeline.url("/metrics")).await.unwrap().text().await.unwrap();
     assert!(metrics.contains("trunkline_ingester_forbidden_total 2"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_names_no_source_within_its_records() {
+    let (_database, pipeline, sql) = ingester(&[]).await;
+    let log = csvlog_record(1, "LOG", "m");
+    let mut builder = ChunkBuilder::new(ChunkLimits::default());
+    builder.set_source(Some(0));
+    let mut parser = Parser::new(Format::Csvlog, &LogSettings::default());
+    parser.parse(log.as_bytes(), 0, End::Final, &mut builder);
+    let chunk = builder.finish(log.len() as u64).unwrap();
+    let (stream, mut wire) = (StreamId([1; 16]), Vec::new());
+    trunkline_record::message("postgres", &stream, &Source::default(), "p", 0, &chunk, &mut wire);
+    let mut sender = Sender::connect(&pipeline.forward_address(), stream).await.unwrap();
+    sender.send_raw(&wire).await.unwrap();
+    assert_eq!(sender.answer().await.unwrap(), Answer::Closed);
+    stored(&pipeline, &sql, 0).await;
 }
