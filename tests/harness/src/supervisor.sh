@@ -27,6 +27,8 @@ status=$?
 kill "$watcher"
 wait "$watcher"
 if [ $? = 9 ] && [ -n "$rubbish" ]; then
+    # A disk of the server's own; what isn't mounted stays as it is.
+    umount -l "$rubbish"/*
     # Backends outlive a killed postmaster by a moment and may still write.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         rm -rf "$rubbish"
