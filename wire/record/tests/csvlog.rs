@@ -43,7 +43,11 @@ impl Sink for Found {
             Field::Time(time) => Some(time.unix_micros.to_string().into_bytes()),
             Field::Severity(severity) => Some(severity.as_str().as_bytes().to_vec()),
         };
-        self.records.push((position, len, Column::ALL[..Column::CSVLOG].iter().map(text).collect()));
+        self.records.push((
+            position,
+            len,
+            Column::ALL[..Column::CSVLOG].iter().map(text).collect(),
+        ));
         self.flow()
     }
 
