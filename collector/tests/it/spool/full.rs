@@ -56,9 +56,10 @@ async fn drops(killed: bool) {
     scene.config.spool.when_full = WhenFull::DropOldest;
     let running = Running::start(scene.config.clone());
     let mut written = Written::new();
+    // A file's beginning is in the window, its middle is dropped, and its end is in the spool.
     for file in 0..4 {
-        let path = scene.path(&format!("{file}.csv"));
-        write(&mut written, path.clone(), messages(file, 2000));
+        let path = scene.path(&format!("{}.csv", file % 2));
+        write(&mut written, path.clone(), messages(file, if file == 3 { 300 } else { 2000 }));
         wait("all of it to have been in the spool", || is_spooled(&scene.config, &path)).await;
         assert!(size(&scene.config.state_dir.join("spool")) <= (256 + 64) << 10);
     }
