@@ -19,8 +19,13 @@ impl Class {
     /// keeps records waiting where they are safe, and shows, while the other mistake would move them to `log.rejected`.
     pub fn of(error: &Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            let about_tls = error.to_string() == super::connect::TLS;
-            return Self::Transient(if about_tls { "tls" } else { "connection" });
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            return Self::Transient(match cause.as_deref() {
+                // The driver's words when no server of the URL has a session that can write.
+                Some("database does not allow writes") => "read_only",
+                _ if error.to_string() == super::connect::TLS => "tls",
+                _ => "connection",
+            });
         };
         // A pooler names it in English alone; a server, in its own language too.
         let ends_session = matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic))
