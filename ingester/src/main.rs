@@ -52,7 +52,10 @@ fn execute(command: &Command) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
     let result = match command {
         Command::Migrate(_) => runtime.block_on(migrate(&config)),
-        _ => runtime.block_on(run(config)),
+        _ => {
+            raise_open_files();
+            runtime.block_on(run(config))
+        }
     };
     // What is left over must not keep the process.
     runtime.shutdown_background();
@@ -67,6 +70,16 @@ async fn run(config: Config) -> Result<(), Failure> {
         false => Failure { message: error.to_string(), code: ExitCode::FAILURE },
     };
     Ingester::bind(config).await.map_err(of)?.run(stop).await.map_err(of)
+}
+
+/// As many connections as are configured need as many files, and the usual limit is 1,024; the hard one is what the system allows.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, limit = ?limit.current, "the limit of open files can't be raised");
+    }
 }
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
