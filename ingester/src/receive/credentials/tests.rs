@@ -1,3 +1,5 @@
+//! Who is known by what, and what it may write.
+
 use super::*;
 
 fn helo(auth: &[u8]) -> Helo {

@@ -1,3 +1,5 @@
+//! Records of other senders, key by key.
+
 use proptest::prelude::*;
 use serde_json::json;
 use trunkline_forward::EventTime;

@@ -1,3 +1,5 @@
+//! JSON objects of each writer, line by line.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Patroni's lines in its usual formats, and in any of its own.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
