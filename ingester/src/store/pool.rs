@@ -102,7 +102,8 @@ impl Pool {
         self.tls.clone()
     }
 
-    /// Drops connections that aren't on loan: the next may lead to another server.
+    /// Drops connections that aren't on loan: the next may lead to another server, and isn't marked by what failed on the last. (After a
+    /// `CREATE EXTENSION` that found no room, TimescaleDB refuses another one in the same session.)
     pub(super) fn forget(&self) {
         self.pool.retain(|_, _| false);
     }

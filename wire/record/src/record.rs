@@ -19,7 +19,8 @@ pub struct LogRecord<'a> {
     pub transaction_id: Option<i64>,
     /// `error_severity`; a server always writes one, other programs may not.
     pub error_severity: Option<Severity>,
-    /// The word that stood for the severity, where it is in no language that is known and the SQLSTATE had to decide.
+    /// The word that stood for the severity, where it doesn't say it exactly: one in no known language, for which the SQLSTATE had to
+    /// decide, or another program's, such as `alert`.
     pub severity_as_written: Option<&'a [u8]>,
     /// `internal_query_pos`, counted in characters from 1.
     pub internal_query_pos: Option<i32>,
