@@ -2,7 +2,8 @@
 .PHONY: setup demo test bench lint
 
 export CHECK ONLY ROWS
-release = $${CARGO_TARGET_DIR:-target}/release
+PROFILE ?= release
+built = $${CARGO_TARGET_DIR:-target}
 
 # What a fresh Debian-like machine lacks. The private TimescaleDB is made when it is first needed, see deploy/dev.
 setup:
@@ -10,19 +11,22 @@ setup:
 
 # A private TimescaleDB, a PostgreSQL under load, collector and ingester; until Ctrl-C, or with CHECK=1 until rows were seen.
 demo: setup
-	@cargo build --release --workspace --bins && $(release)/trunkline-demo
+	@cargo build --profile $(PROFILE) --workspace --bins && $(built)/$(PROFILE:dev=debug)/trunkline-demo
 
 # Everything that CI runs.
-test: lint demo-check
-	cargo build --workspace --all-targets && TRUNKLINE_BUILT=1 cargo test --workspace --no-fail-fast
+test: lint
+	cargo build --workspace --all-targets
+	@$(MAKE) --no-print-directory demo-check
+	TRUNKLINE_BUILT=1 cargo test --workspace --no-fail-fast
 
 # Figures as JSON lines on standard output; ONLY=prefix and ROWS=n.
 bench: setup
-	@cargo build --release --workspace --bins >&2 && $(release)/trunkline-bench
+	@cargo build --release --workspace --bins >&2 && $(built)/release/trunkline-bench
 
 lint: setup
 	@deploy/dev/lint.sh
 
+# The demonstration with the binaries that the tests use: an optimised build would double what CI waits for.
 .PHONY: demo-check
 demo-check:
-	@$(MAKE) --no-print-directory demo CHECK=1
+	@$(MAKE) --no-print-directory demo CHECK=1 PROFILE=dev
