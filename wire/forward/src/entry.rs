@@ -8,12 +8,13 @@ use crate::{Error, EventTime};
 #[derive(Debug, Clone)]
 pub struct EntryReader<'a> {
     reader: Reader<'a>,
+    metadata: Option<&'a [u8]>,
 }
 
 impl<'a> EntryReader<'a> {
     /// A reader of the entries in `packed`, which must not be compressed.
     pub fn new(packed: &'a [u8]) -> Self {
-        Self { reader: Reader::new(packed) }
+        Self { reader: Reader::new(packed), metadata: None }
     }
 
     /// The time of the next entry, `None` behind the last. The record has to be read, or skipped, before the next call.
@@ -28,12 +29,20 @@ impl<'a> EntryReader<'a> {
         let time = match self.reader.read()? {
             Value::Array(2) => {
                 let time = self.reader.read()?;
-                self.reader.skip()?;
+                self.metadata = Some(self.reader.skip()?);
                 time
             }
-            time => time,
+            time => {
+                self.metadata = None;
+                time
+            }
         };
         EventTime::from_value(time).map(Some).ok_or(Error::Expected("a time in the entry"))
+    }
+
+    /// The metadata of the entry whose head was read last, in MessagePack; none where it has no place for any.
+    pub fn metadata(&self) -> Option<&'a [u8]> {
+        self.metadata
     }
 
     /// The reader, standing at the record of the entry whose head was read last.

@@ -55,7 +55,11 @@ impl ChunkHeader {
         options.get(OPTION)?.map(Self::decode).transpose()
     }
 
-    fn decode(map: &[u8]) -> Result<Self, HeaderError> {
+    /// Reads the map itself.
+    ///
+    /// # Errors
+    /// When it isn't one that a collector of ours writes.
+    pub fn decode(map: &[u8]) -> Result<Self, HeaderError> {
         let mut reader = Reader::new(map);
         let Value::Map(pairs) = reader.read()? else { return Err(HeaderError::Key(OPTION)) };
         let (mut version, mut stream) = (None, None);

@@ -10,6 +10,7 @@ mod cri;
 pub mod csvlog;
 mod detect;
 pub mod escape;
+pub mod event;
 mod extra;
 mod header;
 mod iso;
