@@ -11,13 +11,17 @@
 //! |---|---|---|
 //! | `trunkline` | map | the header of the forward chunk, as it travels in a message's option map ([`crate::ChunkHeader`]) |
 //! | `position` | int | the record's position in its stream |
+//! | `next` | int | the next record's position; of a chunk's last one, where the chunk ends |
+//! | `from` | int | of a chunk's first record, where the chunk begins, if that isn't its position |
 //! | `table` | str | whose record it is, where that isn't `postgres` |
 //!
-//! All events of a forward chunk have the same bytes for `trunkline`, and stand one behind the other. So what is between the first and the
-//! last of them that are left is the forward chunk `[from, to)`, whatever a filter has taken out: filters may take out records,
-//! and change them, but not split a chunk or change its order. `acked` is where the run of the input that wrote this began to read the stream:
-//! what is before was handed over by an earlier run. Consecutive chunks of one run have no gap between them; a run may repeat what an earlier one
-//! has handed over, in other chunks.
+//! All events of a forward chunk have the same bytes for `trunkline`. An event answers for `[from, next)` of its stream, and only for that:
+//! a host may cut a chunk anywhere, or lose its end. Events of one stream that follow one another within what a host flushes at once do so in
+//! the stream too; what is missing between two of them was taken out by a filter, and is nobody's any more. Between two flushes
+//! nothing can be missing, unless a filter took out what stood at the seam, or the host has lost it.
+//!
+//! `acked` is where the run of the input that wrote this began to read the stream: what is before was handed over by an earlier run. A run
+//! hands over a stream without a gap and in order, and may repeat what an earlier one has handed over, cut in other places.
 
 mod read;
 mod write;
@@ -29,6 +33,10 @@ pub use write::write_events;
 const KEY_HEADER: &[u8] = b"trunkline";
 /// Where it has the position.
 const KEY_POSITION: &[u8] = b"position";
+/// Where it has the position of what follows.
+const KEY_NEXT: &[u8] = b"next";
+/// Where it has what the record's own position doesn't say: from where it answers.
+const KEY_FROM: &[u8] = b"from";
 /// Where it has the table.
 const KEY_TABLE: &[u8] = b"table";
 /// What a record has beyond the columns.

@@ -14,6 +14,9 @@ use trunkline_record::{
 #[path = "support/corpus.rs"]
 mod corpus;
 
+/// Behind everything that these tests read.
+const TO: u64 = 1 << 40;
+
 fn builder() -> ChunkBuilder {
     ChunkBuilder::new(ChunkLimits { bytes: usize::MAX, ..ChunkLimits::default() })
 }
@@ -38,21 +41,25 @@ fn header(to: u64) -> ChunkHeader {
 
 fn events(entries: &[u8]) -> Vec<u8> {
     let mut events = Vec::new();
-    write_events(&header(9), entries, &mut events).unwrap();
+    write_events(&header(TO), entries, &mut events).unwrap();
     events
 }
 
 /// The entries that events make.
 fn back(events: &[u8]) -> Vec<u8> {
     let (mut reader, mut builder) = (EventReader::default(), builder());
+    let mut at = 0;
     let mut events = EntryReader::new(events);
     while let Some(time) = events.next_head().unwrap() {
         let mark = Mark::read(events.metadata().unwrap()).unwrap();
-        assert_eq!(ChunkHeader::decode(mark.header).unwrap(), header(9));
+        assert_eq!(ChunkHeader::decode(mark.header).unwrap(), header(TO));
+        assert_eq!(mark.from, at, "each event goes on where the one before ends");
+        at = mark.next;
         let record = events.record().skip().unwrap();
         reader.append(&mark, time, record, &mut builder);
     }
-    finish(&mut builder, 9)
+    assert_eq!(at, if at == 0 { 0 } else { TO });
+    finish(&mut builder, TO)
 }
 
 #[test]
@@ -87,9 +94,9 @@ fn what_is_no_record_comes_back_with_its_reason_and_position() {
 /// What an event with this record of `log.postgres` makes.
 fn changed(record: &[u8]) -> Vec<u8> {
     let mut builder = builder();
-    let mark = Mark { header: &[], position: 5, table: Table::Postgres };
+    let mark = Mark { header: &[], position: 5, from: 5, next: 6, table: Table::Postgres };
     EventReader::default().append(&mark, EventTime::default(), record, &mut builder);
-    finish(&mut builder, 9)
+    finish(&mut builder, TO)
 }
 
 fn map(pairs: &[(&str, &str)]) -> Vec<u8> {

@@ -4,7 +4,8 @@ use trunkline_forward::EventTime;
 use trunkline_forward::msgpack::{Reader, Value};
 
 use super::{
-    KEY_EXTRA, KEY_HEADER, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_TABLE,
+    KEY_EXTRA, KEY_FROM, KEY_HEADER, KEY_NEXT, KEY_POSITION, KEY_RAW, KEY_REASON,
+    KEY_SEVERITY_AS_WRITTEN, KEY_TABLE,
 };
 use crate::timestamp::TimestampReader;
 use crate::{
@@ -19,6 +20,10 @@ pub struct Mark<'a> {
     pub header: &'a [u8],
     /// The record's position in its stream.
     pub position: u64,
+    /// From where the event answers for the stream; the record's position or before.
+    pub from: u64,
+    /// Up to where it does.
+    pub next: u64,
     /// Whose record it is.
     pub table: Table,
 }
@@ -28,7 +33,8 @@ impl<'a> Mark<'a> {
     pub fn read(metadata: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(metadata);
         let Value::Map(pairs) = reader.read().ok()? else { return None };
-        let (mut header, mut position, mut table) = (None, None, Table::Postgres);
+        let (mut header, mut table) = (None, Table::Postgres);
+        let (mut position, mut from, mut next) = (None, None, None);
         for _ in 0..pairs {
             let key = reader.read().ok()?.bytes()?;
             let value = reader.skip().ok()?;
@@ -36,11 +42,17 @@ impl<'a> Mark<'a> {
             match key {
                 KEY_HEADER => header = Some(value),
                 KEY_POSITION => position = read()?.unsigned(),
+                KEY_FROM => from = Some(read()?.unsigned()?),
+                KEY_NEXT => next = read()?.unsigned(),
                 KEY_TABLE => table = Table::from_name(read()?.bytes()?)?,
                 _ => {}
             }
         }
-        Some(Self { header: header?, position: position?, table })
+        let (position, next) = (position?, next?);
+        let from = from.unwrap_or(position);
+        // Positions are stored in a signed column.
+        let whole = from <= position && position <= next && i64::try_from(next).is_ok();
+        whole.then_some(Self { header: header?, position, from, next, table })
     }
 }
 

@@ -6,7 +6,8 @@ use trunkline_forward::msgpack::{
 use trunkline_forward::{EntryReader, EventTime};
 
 use super::{
-    KEY_EXTRA, KEY_HEADER, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_TABLE,
+    KEY_EXTRA, KEY_FROM, KEY_HEADER, KEY_NEXT, KEY_POSITION, KEY_RAW, KEY_REASON,
+    KEY_SEVERITY_AS_WRITTEN, KEY_TABLE,
 };
 use crate::ndjson::rfc3339;
 use crate::{ChunkHeader, Column, MapError, RecordSlots, Row, Slot, Table, Timestamp, header};
@@ -31,16 +32,27 @@ pub fn write_events(
     let mut entries = EntryReader::new(entries);
     let mut slots = RecordSlots::new();
     let mut count = 0;
+    // Where the event before has room for the position of the next.
+    let mut room = None;
     while let Some(row) = slots.read(&mut entries)? {
         let is_postgres = slots.table() == Table::Postgres;
+        let leads = count == 0 && chunk.from != slots.position();
+        fill(out, room, slots.position());
         write_array(out, 2);
         write_array(out, 2);
         // It was an EventTime before.
         EventTime::from_unix_micros(slots.log_time()).unwrap_or_default().write(out);
-        write_map(out, if is_postgres { 2 } else { 3 });
+        write_map(out, 3 + u32::from(!is_postgres) + u32::from(leads));
         out.extend_from_slice(&of_chunk);
         write_str(out, KEY_POSITION);
         write_uint(out, slots.position());
+        write_str(out, KEY_NEXT);
+        room = Some(out.len());
+        out.extend_from_slice(&[0xcf, 0, 0, 0, 0, 0, 0, 0, 0]);
+        if leads {
+            write_str(out, KEY_FROM);
+            write_uint(out, chunk.from);
+        }
         if !is_postgres {
             write_str(out, KEY_TABLE);
             write_str(out, slots.table().name().as_bytes());
@@ -57,7 +69,15 @@ pub fn write_events(
         }
         count += 1;
     }
+    fill(out, room, chunk.to);
     Ok(count)
+}
+
+/// Writes a position into the room that an event has for it, behind the marker.
+fn fill(out: &mut [u8], room: Option<usize>, position: u64) {
+    if let Some(room) = room.and_then(|at| out.get_mut(at + 1..at + 9)) {
+        room.copy_from_slice(&position.to_be_bytes());
+    }
 }
 
 fn write_record(slots: &RecordSlots<'_>, out: &mut Vec<u8>) {
