@@ -1,5 +1,5 @@
 # Each target is one line into the workspace; what they do is written down where it lives.
-.PHONY: setup demo test bench lint
+.PHONY: setup demo test bench lint plugins
 
 export CHECK ONLY ROWS
 PROFILE ?= release
@@ -22,6 +22,12 @@ test: lint
 # Figures as JSON lines on standard output; ONLY=prefix and ROWS=n.
 bench: setup
 	@cargo build --release --workspace --bins >&2 && $(built)/release/trunkline-bench
+
+# The two plugins for Fluent Bit, as files of the names that its configuration is to have.
+plugins: setup
+	@cargo build --release --package trunkline-fluent-bit-in --package trunkline-fluent-bit-out >&2
+	@cp $(release)/libtrunkline_in.so $(release)/trunkline_in.so && cp $(release)/libtrunkline_out.so $(release)/trunkline_out.so
+	@ls -l $(release)/trunkline_in.so $(release)/trunkline_out.so
 
 lint: setup
 	@deploy/dev/lint.sh

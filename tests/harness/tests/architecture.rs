@@ -19,7 +19,7 @@ struct Rule {
     others: Option<&'static [&'static str]>,
 }
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 11] = [
     Rule {
         name: "trunkline-forward",
         ours: &[],
@@ -51,6 +51,31 @@ const RULES: [Rule; 8] = [
     Rule {
         name: "trunkline-collector",
         ours: &["trunkline-forward", "trunkline-record"],
+        others: None,
+    },
+    Rule {
+        name: "trunkline-fluent-bit",
+        ours: &["trunkline-forward", "trunkline-record"],
+        others: Some(&["libc", "thiserror", "tracing"]),
+    },
+    Rule {
+        name: "trunkline-fluent-bit-in",
+        ours: &[
+            "trunkline-collector",
+            "trunkline-fluent-bit",
+            "trunkline-forward",
+            "trunkline-record",
+        ],
+        others: None,
+    },
+    Rule {
+        name: "trunkline-fluent-bit-out",
+        ours: &[
+            "trunkline-collector",
+            "trunkline-fluent-bit",
+            "trunkline-forward",
+            "trunkline-record",
+        ],
         others: None,
     },
     Rule {
