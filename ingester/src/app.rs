@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -18,11 +18,12 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::receive::forbidden::Notes;
 use crate::receive::{self, Credentials, ForeignSenders, Listeners, Memory, Route, Routes, Tls};
-use crate::store::{self, OpenError, Pool, Writer};
+use crate::shards::Shards;
+use crate::store::{OpenError, Pool};
 
-/// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
-/// what bounds memory is [`Memory`].
-const WRITER_QUEUE: usize = 1_024;
+mod shard;
+
+use shard::Shard;
 
 /// A service whose addresses are bound.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ pub struct Ingester {
     credentials: Credentials,
     routes: Routes,
     http: TcpListener,
-    writers: Pool,
+    shards: Shards,
     queries: Pool,
 }
 
@@ -65,6 +66,14 @@ pub enum Error {
     /// The database is there, and can't be used.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// One of several databases is there, and can't be used.
+    #[error("shard {shard}: {source}")]
+    OpenShard {
+        /// Its name.
+        shard: Arc<str>,
+        /// What is wrong.
+        source: OpenError,
+    },
     /// A task that should have gone on ended.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
@@ -81,7 +90,7 @@ impl Ingester {
     /// Takes the addresses, so that one that isn't free shows before anything else happens.
     pub async fn bind(config: Config) -> Result<Self, Error> {
         let url = config.database.url()?;
-        let writers = Pool::for_writers(&config.database, url);
+        let shards = Shards::build(&config.shards)?;
         let queries = Pool::for_queries(&config.database, url, config.http.query_timeout);
         let tls = config.forward.tls.as_ref().map(Tls::load).transpose()?;
         let credentials = Credentials::build(&config.forward.credentials)?;
@@ -106,7 +115,7 @@ impl Ingester {
             address,
             source,
         })?;
-        Ok(Self { config, forward, heartbeats, tls, credentials, routes, http, writers, queries })
+        Ok(Self { config, forward, heartbeats, tls, credentials, routes, http, shards, queries })
     }
 
     /// Where Forward connections are taken: the configured address, with the port that the system chose for port 0.
@@ -123,45 +132,52 @@ impl Ingester {
     ///
     /// Connections are accepted once the database's schema is up to date; until then they wait in the listener's backlog.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { config, forward, heartbeats, tls, credentials, routes, http, writers, queries } =
+        let Self { config, forward, heartbeats, tls, credentials, routes, http, shards, queries } =
             self;
         let (metrics, health) = (Metrics::default(), Health::default());
         let tasks = TaskTracker::new();
-        health.set(store::HEALTH, "the database has not been reached yet");
+        let limits = config.forward.limits();
+        let shards = Arc::new(shards);
+        let (notes, noted) = Notes::new(shards.names().count());
+        let (mut targets, mut storing) = (Vec::new(), JoinSet::new());
+        // Each says once that it is open, and the first is enough.
+        let (opened, mut open) = watch::channel(false);
+        for (shard, notes) in
+            Shard::all(&config, &shards, &metrics, &health)?.into_iter().zip(noted)
+        {
+            let (target, queues) = shard.queues();
+            targets.push(target);
+            let span = match shard.name() {
+                Some(name) => tracing::info_span!("shard", %name),
+                None => tracing::Span::none(),
+            };
+            let running = shard.run(queues, notes, opened.clone(), stop.clone(), tasks.clone());
+            storing.spawn(tasks.track_future(running).instrument(span));
+        }
+        drop(opened);
         tracing::info!(
             forward = %config.forward.listen,
             http = %config.http.listen,
             database = config.database.url.as_ref().map(ToString::to_string),
+            shards = config.shards.len(),
             "started"
         );
-        let api = Api { pool: queries, metrics: metrics.clone(), health: health.clone() };
+        let api = Api { pool: queries, metrics: metrics.clone(), health };
         let mut api = tasks
             .spawn(api::serve(http, api, stop.clone()).instrument(tracing::info_span!("http")));
 
         let is_open = tokio::select! {
             biased;
-            is_open = store::open(&writers, &health, &stop) => is_open?,
+            () = stop.cancelled() => false,
+            ended = ended(&mut storing) => return Err(ended),
             _ = &mut api => return Err(Error::Ended("the HTTP server")),
+            is_open = open.wait_for(|is_open| *is_open) => is_open.is_ok(),
         };
-        let mut storing = FuturesUnordered::new();
         if is_open {
-            let limits = config.forward.limits();
-            let mut queues = Vec::new();
-            for index in 0..config.database.connections {
-                let (sender, queue) = mpsc::channel(WRITER_QUEUE);
-                queues.push(sender);
-                let (pool, metrics, health) = (writers.clone(), metrics.clone(), health.clone());
-                let writer = Writer::new(index, queue, config.batch, pool, limits, metrics, health);
-                storing.push(
-                    tasks.spawn(writer.run().instrument(tracing::info_span!("writer", index))),
-                );
-            }
-            let (notes, noted) = Notes::new();
-            tasks.spawn(store::write_notes(writers.clone(), noted, stop.clone()));
             let context = receive::Context {
                 limits,
                 memory: Memory::new(config.forward.memory, limits.max_message, metrics.clone()),
-                route: Route::new(queues, metrics.clone()),
+                route: Route::new(shards, targets),
                 metrics: metrics.clone(),
                 foreign: ForeignSenders::new(routes, limits),
                 tls: tls.clone(),
@@ -171,11 +187,6 @@ impl Ingester {
                 handshake_timeout: config.forward.handshake_timeout,
                 message_timeout: config.forward.message_timeout,
             };
-            tasks.spawn(store::forget_delivered(
-                writers.clone(),
-                config.forward.remember_chunks,
-                stop.clone(),
-            ));
             if let Some(tls) = tls {
                 tasks.spawn(tls.keep(stop.clone()));
             }
@@ -194,7 +205,7 @@ impl Ingester {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
-                _ = storing.next() => return Err(Error::Ended("a writer")),
+                ended = ended(&mut storing) => return Err(ended),
                 _ = &mut api => return Err(Error::Ended("the HTTP server")),
             }
         }
@@ -208,6 +219,14 @@ impl Ingester {
             ),
         }
         Ok(())
+    }
+}
+
+/// Why a shard ended, which it never does by itself while the service runs.
+async fn ended(storing: &mut JoinSet<Result<(), Error>>) -> Error {
+    match storing.join_next().await {
+        Some(Ok(Err(error))) => error,
+        _ => Error::Ended("a writer"),
     }
 }
 

@@ -184,6 +184,18 @@ impl Reply {
         self.send(answer);
     }
 
+    /// Whether its sender waits for an ack, and keeps the forward chunk until then.
+    pub fn is_wanted(&self) -> bool {
+        self.chunk.is_some()
+    }
+
+    /// It isn't answered, and its connection goes on: for a sender that waits for an ack and will send it again.
+    pub fn leave(mut self) {
+        if self.permit.take().is_some() {
+            self.metrics.unacked_chunks.dec();
+        }
+    }
+
     /// It can't be stored.
     pub fn refuse(mut self, refusal: Refusal) {
         self.send(Answer::Refuse(refusal));

@@ -8,6 +8,7 @@ use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
+use crate::shards::{ShardConfig, Shards};
 use crate::{api, batch, log, receive, store};
 
 const PREFIX: &str = "TRUNKLINE_INGESTER_";
@@ -17,8 +18,10 @@ const DATABASE_URL: &str = "TRUNKLINE_DATABASE_URL";
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The database that records are stored in.
+    /// The database that records are stored in; with shards, the hub that answers queries.
     pub database: store::Config,
+    /// Several databases that records are stored in.
+    pub shards: Vec<ShardConfig>,
     /// The Forward listener.
     pub forward: receive::Config,
     /// When a batch is cut.
@@ -36,6 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: store::Config::default(),
+            shards: Vec::new(),
             forward: receive::Config::default(),
             batch: batch::Config::default(),
             http: api::Config::default(),
@@ -95,7 +99,8 @@ impl Config {
 
     fn check(&self) -> Result<(), Error> {
         self.database.check()?;
-        self.forward.check()?;
+        Shards::build(&self.shards)?;
+        self.forward.check(self.shards.len())?;
         self.batch.check()?;
         self.http.check()?;
         self.log.check()
@@ -178,6 +183,15 @@ mod tests {
             let error = parse(toml).unwrap_err();
             assert!(!error.contains("s3cret") && !error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn a_bad_url_of_a_shard_is_named_and_not_repeated() {
+        let error =
+            parse("[[shards]]\nname = \"a\"\nurl = \"postgres://u:s3cret@h:x/d\"").unwrap_err();
+        assert!(error.contains("shards") && error.contains("url"), "{error}");
+        assert!(!error.contains("s3cret"), "{error}");
+        assert!(parse("[[shards]]\nname = \"a\"").unwrap_err().contains("url"));
     }
 
     #[test]

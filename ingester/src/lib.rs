@@ -15,4 +15,5 @@ pub mod log;
 pub mod metrics;
 pub mod receive;
 mod secret;
+pub mod shards;
 pub mod store;

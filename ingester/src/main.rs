@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use trunkline_ingester::app::{self, Ingester};
 use trunkline_ingester::cli::{Cli, Command};
 use trunkline_ingester::config::Config;
-use trunkline_ingester::store::{self, Pool};
+use trunkline_ingester::store::{self, MigrateError, Pool};
 
 /// Bad configuration, or a database that can't be used: somebody has to mend something.
 const EXIT_CONFIGURATION: u8 = 2;
@@ -83,13 +83,23 @@ fn raise_open_files() {
 }
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
-    let url = config.database.url().map_err(configuration)?;
-    let pool = Pool::for_writers(&config.database, url);
-    let applied = store::migrate(&pool).await.map_err(configuration)?;
-    for migration in &applied {
-        println!("applied {:04}_{}", migration.version, migration.name);
+    let shards = config.shards.iter().map(|shard| (shard.name.as_str(), &shard.url));
+    let mut databases: Vec<_> = shards.collect();
+    if databases.is_empty() {
+        databases.push(("", config.database.url().map_err(configuration)?));
     }
-    println!("the schema is up to date");
+    for (shard, url) in databases {
+        let of = if shard.is_empty() { String::new() } else { format!("shard {shard}: ") };
+        let pool = Pool::for_writers(&config.database, url);
+        let failed = |error: MigrateError| Failure {
+            message: format!("{of}{error}"),
+            code: ExitCode::from(EXIT_CONFIGURATION),
+        };
+        for migration in store::migrate(&pool).await.map_err(failed)? {
+            println!("{of}applied {:04}_{}", migration.version, migration.name);
+        }
+        println!("{of}the schema is up to date");
+    }
     Ok(())
 }
 

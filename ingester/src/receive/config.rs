@@ -72,7 +72,8 @@ impl Default for Config {
 }
 
 impl Config {
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// With so many shards.
+    pub(crate) fn check(&self, shards: usize) -> Result<(), Error> {
         let invalid =
             |setting, reason: &str| Err(Error::Invalid { setting, reason: reason.to_owned() });
         if self.max_connections == 0 {
@@ -88,6 +89,13 @@ impl Config {
             return invalid(
                 "forward.memory",
                 "must be at least forward.max_message, or a message of that size would never fit",
+            );
+        }
+        let part = self.memory.as_u64() / shards.max(1) as u64;
+        if part < self.max_message.as_u64() {
+            return invalid(
+                "forward.memory",
+                "must be at least forward.max_message for each shard: each has its part of it",
             );
         }
         if self.handshake_timeout.is_zero() || self.message_timeout.is_zero() {
@@ -130,6 +138,9 @@ mod tests {
     #[test]
     fn memory_holds_the_largest_message() {
         let config = Config { memory: ByteSize::mib(16), ..Config::default() };
-        assert!(config.check().unwrap_err().to_string().starts_with("forward.memory"));
+        assert!(config.check(0).unwrap_err().to_string().starts_with("forward.memory"));
+        assert_eq!(Config::default().check(4).map_err(|error| error.to_string()), Ok(()));
+        let error = Config::default().check(5).unwrap_err().to_string();
+        assert!(error.starts_with("forward.memory") && error.contains("each shard"), "{error}");
     }
 }

@@ -16,6 +16,7 @@ use super::credentials::Credential;
 use super::foreign::Converted;
 use super::handshake::{Established, establish};
 use super::socket::{Reader, Socket};
+use super::turns::{Turn, Turns};
 use super::{ConnectionMemory, Context, MemoryPermit, WriterGone, answer};
 use crate::chunk::{Answer, Chunk, Foreign, Refusal, Reply};
 
@@ -53,7 +54,8 @@ pub(super) async fn serve(socket: Socket, context: &Context, stop: &Cancellation
     let (answers, queue) = mpsc::channel(MAX_UNANSWERED);
     let closing = stop.child_token();
     let memory = context.memory.connection();
-    let connection = Connection { context, credential, memory, answers };
+    let turns = Turns::new(context.route.count(), MAX_UNANSWERED);
+    let connection = Connection { context, credential, memory, turns, answers };
     let read = async {
         match connection.read(&mut reader, server, buf, &closing).await {
             Ok(()) => tracing::debug!("disconnected"),
@@ -103,6 +105,7 @@ struct Connection<'a> {
     /// Whose it is; `None` where everybody may send.
     credential: Option<Arc<Credential>>,
     memory: ConnectionMemory,
+    turns: Turns,
     answers: Sender<Answer>,
 }
 
@@ -177,7 +180,8 @@ impl Connection<'_> {
         if let Some(credential) = &self.credential
             && let Err(forbidden) = credential.check(&header.source)
         {
-            context.notes.take(header, forbidden.clone());
+            let shard = context.route.shard(&header.source, None);
+            context.notes.take(shard, header, forbidden.clone());
             return Err(forbidden.into());
         }
         let memory = match share {
@@ -221,13 +225,19 @@ impl Connection<'_> {
         chunk: Option<Bytes>,
         header: ChunkHeader,
         message: Message,
-        memory: MemoryPermit,
+        mut memory: MemoryPermit,
         foreign: Option<Foreign>,
     ) -> Result<(), End> {
+        let route = &self.context.route;
+        let shard = route.shard(&header.source, foreign.as_ref());
+        match self.turns.take(shard, chunk.is_some()).await {
+            Turn::Taken(turn) => memory.keep(turn),
+            Turn::Left => return Ok(route.count_left(shard)),
+        }
         let Some(reply) = self.reply(chunk).await else { return Ok(()) };
         let received = Instant::now();
         let chunk = Chunk { header, message, reply, received, memory, foreign };
-        self.context.route.send(chunk).await.map_err(End::NoWriter)
+        route.send(shard, chunk).await.map_err(End::NoWriter)
     }
 }
 

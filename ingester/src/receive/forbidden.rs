@@ -34,24 +34,24 @@ pub struct Note {
 #[derive(Debug, Clone)]
 pub struct Notes {
     lately: Arc<Mutex<Lately>>,
-    queue: Sender<Note>,
+    queues: Arc<[Sender<Note>]>,
 }
 
 impl Notes {
-    /// And where the notes come out.
-    pub fn new() -> (Self, Receiver<Note>) {
-        let (queue, notes) = mpsc::channel(QUEUE);
-        (Self { lately: Arc::default(), queue }, notes)
+    /// For so many databases, and where the notes for each come out.
+    pub fn new(databases: usize) -> (Self, Vec<Receiver<Note>>) {
+        let (queues, notes): (Vec<_>, _) = (0..databases).map(|_| mpsc::channel(QUEUE)).unzip();
+        (Self { lately: Arc::default(), queues: queues.into() }, notes)
     }
 
-    /// Notes a forward chunk, unless its like was noted lately or too much was.
-    pub(super) fn take(&self, header: ChunkHeader, reason: Forbidden) {
+    /// Notes a forward chunk in the database where it would belong, unless its like was noted lately or too much was.
+    pub(super) fn take(&self, database: usize, header: ChunkHeader, reason: Forbidden) {
         let is_new = self.lately.lock().unwrap_or_else(PoisonError::into_inner).admit(
             &reason.credential,
             header.stream,
             Instant::now(),
         );
-        if is_new && self.queue.try_send(Note { header, reason }).is_err() {
+        if is_new && self.queues[database].try_send(Note { header, reason }).is_err() {
             tracing::debug!("a refused forward chunk is not noted in log.rejected: too many are");
         }
     }

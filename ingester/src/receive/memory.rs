@@ -39,7 +39,21 @@ pub struct MemoryPermit {
     units: OwnedSemaphorePermit,
     /// The same out of its connection's part.
     _part: OwnedSemaphorePermit,
+    /// What else is given back with it: shares of what one of several databases may hold.
+    others: Vec<OwnedSemaphorePermit>,
     metrics: Metrics,
+}
+
+impl MemoryPermit {
+    /// How much it is, in units of the memory.
+    pub(super) fn units(&self) -> u32 {
+        u32::try_from(self.units.num_permits()).unwrap_or(u32::MAX)
+    }
+
+    /// Gives another share back together with this one.
+    pub(super) fn keep(&mut self, other: Option<OwnedSemaphorePermit>) {
+        self.others.extend(other);
+    }
 }
 
 impl Memory {
@@ -71,11 +85,16 @@ impl ConnectionMemory {
         #[allow(clippy::expect_used)]
         let (units, part) = (units.expect("an open semaphore"), part.expect("an open semaphore"));
         self.memory.metrics.memory_bytes.inc_by(held(&units));
-        MemoryPermit { units, _part: part, metrics: self.memory.metrics.clone() }
+        MemoryPermit {
+            units,
+            _part: part,
+            others: Vec::new(),
+            metrics: self.memory.metrics.clone(),
+        }
     }
 }
 
-fn units_of(bytes: usize) -> u32 {
+pub(super) fn units_of(bytes: usize) -> u32 {
     u32::try_from((bytes as u64).div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
@@ -117,7 +136,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_takes_all_it_can_leaves_the_others_their_part() {
+    async fn who_takes_all_it_can_leaves_theothers_their_part() {
         let memory = Memory::new(ByteSize::kib(64), LARGEST, Metrics::default());
         let (greedy, modest) = (memory.connection(), memory.connection());
         let first = greedy.take(LARGEST).await;

@@ -1,17 +1,47 @@
-//! Which writer stores a forward chunk.
+//! Which database a forward chunk is stored in, and which of its writers does it.
+//!
+//! With several databases none may stand in the others' way. Each has its part of the memory for forward chunks; one that holds all of it
+//! and frees none is away, or far behind, and its forward chunks are left to their senders: not held, not answered. A sender that waits
+//! for an ack keeps what isn't acknowledged and sends it again; what it sends of the same stream meanwhile is refused by the stream's
+//! position. So its connection goes on for what belongs elsewhere. Who asks for no ack is waited for.
 
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
-use trunkline_record::StreamId;
+use trunkline_forward::Limits;
+use trunkline_record::{Source, StreamId};
 
-use crate::chunk::Chunk;
-use crate::metrics::Metrics;
+use super::memory::units_of;
+use super::patience::Patience;
+use crate::chunk::{Chunk, Foreign};
+use crate::metrics::StoreMetrics;
+use crate::shards::Shards;
 
-/// The writers' queues. A stream always goes to the same one, so that its forward chunks are stored in the order in which they
+/// The queues of all writers. A stream always goes to the same one, so that its forward chunks are stored in the order in which they
 /// came, and so that no two writers wait for each other's lock on a stream.
 #[derive(Debug, Clone)]
 pub struct Route {
+    shards: Arc<Shards>,
+    targets: Arc<[Target]>,
+}
+
+/// One database.
+#[derive(Debug)]
+pub struct Target {
     queues: Vec<Sender<Chunk>>,
-    metrics: Metrics,
+    metrics: StoreMetrics,
+    /// Where there are several.
+    part: Option<Part>,
+}
+
+/// What forward chunks of one database may take of the memory.
+#[derive(Debug)]
+struct Part {
+    left: Arc<Semaphore>,
+    size: u32,
+    patience: Patience,
 }
 
 /// The stream's writer has ended, which it never does while there are connections.
@@ -19,21 +49,84 @@ pub struct Route {
 #[error("the writer of the stream has ended")]
 pub struct WriterGone;
 
-impl Route {
-    /// Over at least one queue.
-    pub fn new(queues: Vec<Sender<Chunk>>, metrics: Metrics) -> Self {
+impl Target {
+    /// One of `count` databases, with at least one queue; `memory` is that of all.
+    pub fn new(
+        queues: Vec<Sender<Chunk>>,
+        metrics: StoreMetrics,
+        count: usize,
+        memory: ByteSize,
+        limits: Limits,
+    ) -> Self {
         assert!(!queues.is_empty(), "a route needs a writer");
-        Self { queues, metrics }
+        let part = (count > 1).then(|| {
+            let share = usize::try_from(memory.as_u64()).unwrap_or(usize::MAX) / count;
+            let size = units_of(share.max(limits.max_message));
+            let left = Arc::new(Semaphore::new(size as usize));
+            Part { left, size, patience: Patience::default() }
+        });
+        Self { queues, metrics, part }
+    }
+}
+
+impl Route {
+    /// Over one database for each shard.
+    pub fn new(shards: Arc<Shards>, targets: Vec<Target>) -> Self {
+        Self { shards, targets: targets.into() }
     }
 
-    /// Waits for a place in the queue of the forward chunk's stream.
-    pub async fn send(&self, chunk: Chunk) -> Result<(), WriterGone> {
-        let queue = &self.queues[index(chunk.header.stream, self.queues.len())];
-        let place = queue.reserve().await.map_err(|_| WriterGone)?;
+    /// How many databases there are.
+    pub fn count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Where a forward chunk belongs. One of another sender may hold records of several sources; it is stored as a whole, where the
+    /// first of them belongs.
+    pub fn shard(&self, own: &Source, foreign: Option<&Foreign>) -> usize {
+        self.shards.of(foreign.and_then(|foreign| foreign.sources.first()).unwrap_or(own))
+    }
+
+    /// Waits for a place in the queue of the forward chunk's stream, or leaves it to its sender.
+    pub async fn send(&self, shard: usize, mut chunk: Chunk) -> Result<(), WriterGone> {
+        let target = &self.targets[shard];
+        let queue = &target.queues[index(chunk.header.stream, target.queues.len())];
+        let place = match &target.part {
+            None => queue.reserve().await,
+            Some(part) => {
+                let units = chunk.memory.units().min(part.size);
+                let room = async {
+                    let permit = Arc::clone(&part.left).acquire_many_owned(units).await;
+                    (permit, queue.reserve().await)
+                };
+                let room = match chunk.reply.is_wanted() {
+                    true => part.patience.within(room).await,
+                    false => Some(room.await),
+                };
+                let Some((permit, place)) = room else {
+                    self.leave(shard, chunk);
+                    return Ok(());
+                };
+                chunk.memory.keep(permit.ok());
+                place
+            }
+        };
+        let place = place.map_err(|_| WriterGone)?;
         // Counted before it is in the queue, so that the writer never counts it out before it was counted in.
-        self.metrics.queue_depth.inc();
+        target.metrics.queue_depth.inc();
         place.send(chunk);
         Ok(())
+    }
+
+    /// Its sender keeps it.
+    fn leave(&self, shard: usize, chunk: Chunk) {
+        tracing::debug!(stream = %chunk.header.stream, "left to its sender: its shard has no room");
+        self.targets[shard].metrics.left.inc();
+        chunk.reply.leave();
+    }
+
+    /// The same for one that has no place among the unanswered.
+    pub fn count_left(&self, shard: usize) {
+        self.targets[shard].metrics.left.inc();
     }
 }
 

@@ -25,7 +25,7 @@ impl Default for Config {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.url()?.tls().check().map_err(|error| Error::Invalid {
+        self.url()?.check_files().map_err(|error| Error::Invalid {
             setting: "database.url",
             reason: error.to_string(),
         })?;

@@ -1,6 +1,7 @@
 //! The database's URL: parsed once, and never shown with its password.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -92,6 +93,11 @@ impl DatabaseUrl {
 
     pub(super) fn tls(&self) -> &Tls {
         &self.tls
+    }
+
+    /// Whether the files that it names can be used now.
+    pub fn check_files(&self) -> io::Result<()> {
+        self.tls.check()
     }
 
     /// Which sessions answer queries, the best first: `target_session_attrs`.

@@ -18,7 +18,7 @@ use super::{Pool, PoolError};
 use crate::batch::{self, Batcher};
 use crate::chunk::{Chunk, Refusal};
 use crate::health::Health;
-use crate::metrics::Metrics;
+use crate::metrics::StoreMetrics;
 
 /// Stores the forward chunks of a share of all streams.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Writer {
     queue: Receiver<Chunk>,
     batcher: Batcher<Chunk>,
     transactions: Transactions,
-    metrics: Metrics,
+    metrics: StoreMetrics,
     health: Health,
 }
 
@@ -42,7 +42,7 @@ impl Writer {
         batch: batch::Config,
         pool: Pool,
         limits: Limits,
-        metrics: Metrics,
+        metrics: StoreMetrics,
         health: Health,
     ) -> Self {
         Self {

@@ -1,0 +1,162 @@
+//! One database that records are stored in, and all that works on it: the only one, or one of several.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+use trunkline_forward::Limits;
+
+use super::Error;
+use crate::batch;
+use crate::chunk::Chunk;
+use crate::config::Config;
+use crate::health::Health;
+use crate::metrics::{Metrics, StoreMetrics};
+use crate::receive::Target;
+use crate::receive::forbidden::Note;
+use crate::shards::Shards;
+use crate::store::{self, Handover, Pool, Writer};
+
+/// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
+/// what bounds memory is [`crate::receive::Memory`].
+const WRITER_QUEUE: usize = 1_024;
+
+/// A database, before anything works on it.
+pub(super) struct Shard {
+    /// None where there is but one.
+    name: Option<Arc<str>>,
+    pool: Pool,
+    /// The others.
+    others: Vec<(Arc<str>, Pool)>,
+    metrics: StoreMetrics,
+    health: Health,
+    settings: Settings,
+}
+
+/// What all shards have in common.
+#[derive(Clone)]
+struct Settings {
+    writers: usize,
+    batch: batch::Config,
+    limits: Limits,
+    memory: bytesize::ByteSize,
+    remember_chunks: std::time::Duration,
+}
+
+impl Shard {
+    /// All of them, in the order of the configuration.
+    pub(super) fn all(
+        config: &Config,
+        shards: &Shards,
+        metrics: &Metrics,
+        health: &Health,
+    ) -> Result<Vec<Self>, Error> {
+        let settings = Settings {
+            writers: config.database.connections,
+            batch: config.batch,
+            limits: config.forward.limits(),
+            memory: config.forward.memory,
+            remember_chunks: config.forward.remember_chunks,
+        };
+        let mut urls: Vec<_> = config.shards.iter().map(|shard| &shard.url).collect();
+        if urls.is_empty() {
+            urls.push(config.database.url()?);
+        }
+        let pools: Vec<_> =
+            urls.into_iter().map(|url| Pool::for_writers(&config.database, url)).collect();
+        let names: Vec<_> = shards.names().map(Option::<&Arc<str>>::cloned).collect();
+        let all = names.iter().zip(&pools).map(|(name, pool)| {
+            let others = names.iter().zip(&pools).filter(|(other, _)| *other != name);
+            let others = others.filter_map(|(name, pool)| Some((name.clone()?, pool.clone())));
+            let health = health.of(name.as_ref());
+            health.set(store::HEALTH, "the database has not been reached yet");
+            Self {
+                name: name.clone(),
+                pool: pool.clone(),
+                others: others.collect(),
+                metrics: metrics.store(name.as_ref()),
+                health,
+                settings: settings.clone(),
+            }
+        });
+        Ok(all.collect())
+    }
+
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The way to its writers, and the other end of it.
+    pub(super) fn queues(&self) -> (Target, Vec<Receiver<Chunk>>) {
+        let Settings { writers, memory, limits, .. } = self.settings;
+        let (senders, receivers) = (0..writers).map(|_| mpsc::channel(WRITER_QUEUE)).unzip();
+        let count = self.others.len() + 1;
+        (Target::new(senders, self.metrics.clone(), count, memory, limits), receivers)
+    }
+
+    /// Brings the schema up to date, says that it did, and stores what comes, until nothing more can come.
+    pub(super) async fn run(
+        self,
+        queues: Vec<Receiver<Chunk>>,
+        notes: Receiver<Note>,
+        opened: watch::Sender<bool>,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Result<(), Error> {
+        let is_alone = self.others.is_empty();
+        let is_open = store::open(&self.pool, is_alone, &self.health, &stop).await;
+        if !is_open.map_err(|source| self.failure(source))? {
+            return Ok(());
+        }
+        opened.send_replace(true);
+        let mut writers = JoinSet::new();
+        for (index, queue) in queues.into_iter().enumerate() {
+            let queue = self.hand_over(index, queue, &tasks);
+            let Settings { batch, limits, .. } = self.settings;
+            let (metrics, health) = (self.metrics.clone(), self.health.clone());
+            let writer =
+                Writer::new(index, queue, batch, self.pool.clone(), limits, metrics, health);
+            writers.spawn(writer.run().instrument(tracing::info_span!("writer", index)));
+        }
+        tasks.spawn(store::write_notes(self.pool.clone(), notes, stop.clone()));
+        tasks.spawn(store::forget_delivered(
+            self.pool.clone(),
+            self.settings.remember_chunks,
+            stop.clone(),
+        ));
+        while let Some(ended) = writers.join_next().await {
+            if ended.is_err() || !stop.is_cancelled() {
+                return Err(Error::Ended("a writer"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where there are several databases, streams may come from another one.
+    fn hand_over(
+        &self,
+        index: usize,
+        queue: Receiver<Chunk>,
+        tasks: &TaskTracker,
+    ) -> Receiver<Chunk> {
+        if self.others.is_empty() {
+            return queue;
+        }
+        let (writer, handed_over) = mpsc::channel(WRITER_QUEUE);
+        let handover =
+            Handover::new(index, self.pool.clone(), self.others.clone(), self.health.clone());
+        tasks.spawn(handover.run(queue, writer).in_current_span());
+        handed_over
+    }
+
+    fn failure(&self, source: store::OpenError) -> Error {
+        match &self.name {
+            None => source.into(),
+            Some(shard) => Error::OpenShard { shard: Arc::clone(shard), source },
+        }
+    }
+}

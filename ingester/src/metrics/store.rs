@@ -1,0 +1,181 @@
+//! What is counted for each database that records are stored in. With several, a label says which.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use trunkline_record::Table;
+
+/// The metrics of one database. Clones share the same numbers.
+#[derive(Debug, Clone)]
+pub struct StoreMetrics(Arc<Numbers>);
+
+impl std::ops::Deref for StoreMetrics {
+    type Target = Numbers;
+
+    fn deref(&self) -> &Numbers {
+        &self.0
+    }
+}
+
+/// The numbers themselves.
+#[derive(Debug)]
+pub struct Numbers {
+    /// Transactions committed.
+    pub batches: Counter,
+    /// Seconds that a batch took from its cut to its commit, retries included.
+    pub batch_seconds: Histogram,
+    /// Rows of a batch.
+    pub batch_rows: Histogram,
+    /// Forward chunks waiting for their writer.
+    pub queue_depth: Gauge,
+    /// Forward chunks that were left to their senders, since their shard had no room for them.
+    pub left: Counter,
+    /// Records committed to `log.rejected`.
+    pub rejected: Counter,
+    /// Records that came again and were skipped, as far as they were read; forward chunks that came again whole are not read.
+    pub duplicates: Counter,
+    /// Gaps in streams, see `log.stream.gaps`.
+    pub gaps: Counter,
+    /// Seconds from the newest committed `log_time` to its commit.
+    pub lag_seconds: Gauge<f64, AtomicU64>,
+    shard: Option<Arc<str>>,
+    families: Families,
+}
+
+impl StoreMetrics {
+    /// So many records were committed to a table.
+    pub fn stored(&self, table: Table, rows: u64) {
+        self.families.rows.get_or_create(&self.label("table", table.name())).inc_by(rows);
+    }
+
+    /// A batch failed for the time being.
+    pub fn retried(&self, class: &'static str) {
+        self.families.retries.get_or_create(&self.label("class", class)).inc();
+    }
+
+    fn label(&self, name: &'static str, value: &'static str) -> Labels {
+        Labels { own: Some((name, value)), shard: self.shard.clone() }
+    }
+}
+
+/// The metrics of all databases.
+#[derive(Debug, Clone)]
+pub(super) struct Families {
+    rows: Family<Labels, Counter>,
+    batches: Family<Labels, Counter>,
+    batch_seconds: Family<Labels, Histogram, fn() -> Histogram>,
+    batch_rows: Family<Labels, Histogram, fn() -> Histogram>,
+    queue_depth: Family<Labels, Gauge>,
+    left: Family<Labels, Counter>,
+    rejected: Family<Labels, Counter>,
+    duplicates: Family<Labels, Counter>,
+    gaps: Family<Labels, Counter>,
+    lag_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
+    retries: Family<Labels, Counter>,
+}
+
+/// A label of the metric's own, and the shard where there are several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Labels {
+    own: Option<(&'static str, &'static str)>,
+    shard: Option<Arc<str>>,
+}
+
+impl EncodeLabelSet for Labels {
+    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), fmt::Error> {
+        if let Some(own) = self.own {
+            own.encode(encoder.encode_label())?;
+        }
+        if let Some(shard) = &self.shard {
+            ("shard", &**shard).encode(encoder.encode_label())?;
+        }
+        Ok(())
+    }
+}
+
+impl Families {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        macro_rules! register {
+            ($family:expr, $name:literal, $help:literal) => {{
+                let family = $family;
+                registry.register($name, $help, family.clone());
+                family
+            }};
+        }
+        let seconds = || Histogram::new(exponential_buckets(0.002, 2.0, 14));
+        let rows = || Histogram::new(exponential_buckets(1.0, 4.0, 10));
+        let batch_seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
+        registry.register_with_unit(
+            "batch",
+            "Time from the cut of a batch to its commit, retries included",
+            Unit::Seconds,
+            batch_seconds.clone(),
+        );
+        let lag_seconds = Family::default();
+        registry.register_with_unit(
+            "lag",
+            "Time from the newest committed log_time to its commit",
+            Unit::Seconds,
+            lag_seconds.clone(),
+        );
+        Self {
+            rows: register!(Family::default(), "rows", "Records committed, by table of schema log"),
+            batches: register!(Family::default(), "batches", "Transactions committed"),
+            batch_seconds,
+            batch_rows: register!(
+                Family::new_with_constructor(rows as fn() -> Histogram),
+                "batch_rows",
+                "Rows of a batch"
+            ),
+            queue_depth: register!(
+                Family::default(),
+                "queue_depth",
+                "Forward chunks waiting for their writer"
+            ),
+            left: register!(
+                Family::default(),
+                "left_chunks",
+                "Forward chunks left to their senders while their shard had no room for them"
+            ),
+            rejected: register!(Family::default(), "rejected", "Records committed to log.rejected"),
+            duplicates: register!(
+                Family::default(),
+                "duplicates",
+                "Records that came again and were skipped"
+            ),
+            gaps: register!(Family::default(), "gaps", "Gaps in streams, see log.stream"),
+            lag_seconds,
+            retries: register!(Family::default(), "retries", "Batches that had to be tried again"),
+        }
+    }
+
+    /// Those of one database.
+    pub(super) fn of(&self, shard: Option<&Arc<str>>) -> StoreMetrics {
+        let all = Labels { own: None, shard: shard.cloned() };
+        let metrics = StoreMetrics(Arc::new(Numbers {
+            batches: self.batches.get_or_create_owned(&all),
+            batch_seconds: self.batch_seconds.get_or_create_owned(&all),
+            batch_rows: self.batch_rows.get_or_create_owned(&all),
+            queue_depth: self.queue_depth.get_or_create_owned(&all),
+            left: self.left.get_or_create_owned(&all),
+            rejected: self.rejected.get_or_create_owned(&all),
+            duplicates: self.duplicates.get_or_create_owned(&all),
+            gaps: self.gaps.get_or_create_owned(&all),
+            lag_seconds: self.lag_seconds.get_or_create_owned(&all),
+            shard: all.shard,
+            families: self.clone(),
+        }));
+        // There from the start: a rate over what appears with its first count misses that count.
+        for table in Table::ALL {
+            metrics.stored(table, 0);
+        }
+        metrics
+    }
+}
