@@ -174,9 +174,11 @@ impl Ingester {
             is_open = open.wait_for(|is_open| *is_open) => is_open.is_ok(),
         };
         if is_open {
+            // A connection's part has room for the largest message of each shard.
+            let largest = limits.max_message.saturating_mul(targets.len());
             let context = receive::Context {
                 limits,
-                memory: Memory::new(config.forward.memory, limits.max_message, metrics.clone()),
+                memory: Memory::new(config.forward.memory, largest, metrics.clone()),
                 route: Route::new(shards, targets),
                 metrics: metrics.clone(),
                 foreign: ForeignSenders::new(routes, limits),

@@ -54,7 +54,7 @@ pub(super) async fn serve(socket: Socket, context: &Context, stop: &Cancellation
     let (answers, queue) = mpsc::channel(MAX_UNANSWERED);
     let closing = stop.child_token();
     let memory = context.memory.connection();
-    let turns = Turns::new(context.route.count(), MAX_UNANSWERED);
+    let turns = Turns::new(context.route.count(), MAX_UNANSWERED, context.memory.part());
     let connection = Connection { context, credential, memory, turns, answers };
     let read = async {
         match connection.read(&mut reader, server, buf, &closing).await {
@@ -230,7 +230,7 @@ impl Connection<'_> {
     ) -> Result<(), End> {
         let route = &self.context.route;
         let shard = route.shard(&header.source, foreign.as_ref());
-        match self.turns.take(shard, chunk.is_some()).await {
+        match self.turns.take(shard, &memory, chunk.is_some()).await {
             Turn::Taken(turn) => memory.keep(turn),
             Turn::Left => return Ok(route.count_left(shard)),
         }

@@ -51,8 +51,8 @@ impl MemoryPermit {
     }
 
     /// Gives another share back together with this one.
-    pub(super) fn keep(&mut self, other: Option<OwnedSemaphorePermit>) {
-        self.others.extend(other);
+    pub(super) fn keep(&mut self, others: impl IntoIterator<Item = OwnedSemaphorePermit>) {
+        self.others.extend(others);
     }
 }
 
@@ -62,6 +62,11 @@ impl Memory {
         let units = u32::try_from(size.as_u64() / UNIT).unwrap_or(u32::MAX);
         let part = (units / PART).max(units_of(largest)).min(units);
         Self { left: Arc::new(Semaphore::new(units as usize)), part, metrics }
+    }
+
+    /// One connection's part of it, in units.
+    pub(super) fn part(&self) -> u32 {
+        self.part
     }
 
     /// For a new connection.

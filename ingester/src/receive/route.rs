@@ -106,7 +106,7 @@ impl Route {
                     self.leave(shard, chunk);
                     return Ok(());
                 };
-                chunk.memory.keep(permit.ok());
+                chunk.memory.keep(permit);
                 place
             }
         };

@@ -1,38 +1,68 @@
-//! Places among the unanswered forward chunks of one connection. With several databases each has its part of them: so the forward
-//! chunks of one that is away don't keep those of the others from being read.
+//! What the forward chunks of each database may take of one connection, where there are several: of its places among the unanswered,
+//! and of its part of the memory. So those of a database that is away don't keep the others' from being read.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::MemoryPermit;
 use super::patience::Patience;
 
-/// The places, one part for each database. One database needs none: the queue of answers is as long.
+/// One share for each database. One database needs none: it may take all of the connection's.
 #[derive(Debug)]
-pub(super) struct Turns(Vec<(Arc<Semaphore>, Patience)>);
+pub(super) struct Turns(Vec<Share>);
+
+#[derive(Debug)]
+struct Share {
+    places: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+    /// All of `memory`.
+    units: u32,
+    patience: Patience,
+}
 
 /// What came of asking for a place.
+#[derive(Debug)]
 pub(super) enum Turn {
-    /// It is given back when it is dropped.
-    Taken(Option<OwnedSemaphorePermit>),
+    /// Given back when they are dropped.
+    Taken(Vec<OwnedSemaphorePermit>),
     /// There is none for long. The forward chunk is left to its sender, see [`super::Route`].
     Left,
 }
 
 impl Turns {
-    /// So many places for so many databases.
-    pub(super) fn new(databases: usize, places: usize) -> Self {
-        let part = || (Arc::new(Semaphore::new((places / databases).max(1))), Patience::default());
-        Self(if databases > 1 { (0..databases).map(|_| part()).collect() } else { Vec::new() })
+    /// Of a connection that has so many places, and so many units of the memory.
+    pub(super) fn new(databases: usize, places: usize, units: u32) -> Self {
+        let share = |databases: u32| {
+            let units = (units / databases).max(1);
+            Share {
+                places: Arc::new(Semaphore::new((places / databases as usize).max(1))),
+                memory: Arc::new(Semaphore::new(units as usize)),
+                units,
+                patience: Patience::default(),
+            }
+        };
+        match u32::try_from(databases) {
+            Ok(databases @ 2..) => Self((0..databases).map(|_| share(databases)).collect()),
+            _ => Self(Vec::new()),
+        }
     }
 
     /// A place for a forward chunk of this database; a sender that asks for no ack waits as long as it takes.
-    pub(super) async fn take(&self, database: usize, wants_ack: bool) -> Turn {
-        let Some((places, patience)) = self.0.get(database) else { return Turn::Taken(None) };
-        let place = Arc::clone(places).acquire_owned();
-        let place = if wants_ack { patience.within(place).await } else { Some(place.await) };
-        // Never closed.
-        place.map_or(Turn::Left, |place| Turn::Taken(place.ok()))
+    pub(super) async fn take(&self, database: usize, held: &MemoryPermit, asks: bool) -> Turn {
+        let Some(share) = self.0.get(database) else { return Turn::Taken(Vec::new()) };
+        self.take_of(share, held.units(), asks).await
+    }
+
+    async fn take_of(&self, share: &Share, units: u32, asks: bool) -> Turn {
+        let turn = async {
+            let place = Arc::clone(&share.places).acquire_owned().await;
+            let memory = Arc::clone(&share.memory).acquire_many_owned(units.min(share.units)).await;
+            // Never closed.
+            place.into_iter().chain(memory).collect()
+        };
+        let turn = if asks { share.patience.within(turn).await } else { Some(turn.await) };
+        turn.map_or(Turn::Left, Turn::Taken)
     }
 }
 
@@ -40,25 +70,32 @@ impl Turns {
 mod tests {
     use super::*;
 
-    async fn takes(turns: &Turns, database: usize) -> Option<OwnedSemaphorePermit> {
-        match turns.take(database, true).await {
-            Turn::Taken(place) => place,
+    async fn takes(
+        turns: &Turns,
+        database: usize,
+        units: u32,
+    ) -> Option<Vec<OwnedSemaphorePermit>> {
+        match turns.take_of(&turns.0[database], units, true).await {
+            Turn::Taken(turn) => Some(turn),
             Turn::Left => None,
         }
     }
 
     #[tokio::test]
     async fn a_database_that_answers_nothing_takes_no_more_than_its_part() {
-        let turns = Turns::new(2, 4);
-        let held = (takes(&turns, 0).await.unwrap(), takes(&turns, 0).await.unwrap());
-        assert!(takes(&turns, 0).await.is_none());
-        assert!(takes(&turns, 1).await.is_some());
+        let turns = Turns::new(2, 4, 100);
+        let held = (takes(&turns, 0, 1).await.unwrap(), takes(&turns, 0, 1).await.unwrap());
+        assert!(takes(&turns, 0, 1).await.is_none());
         drop(held);
-        assert!(takes(&turns, 0).await.is_some());
+        let held = takes(&turns, 0, 1_000).await.unwrap();
+        assert!(takes(&turns, 0, 1).await.is_none());
+        assert!(takes(&turns, 1, 50).await.is_some());
+        drop(held);
+        assert!(takes(&turns, 0, 50).await.is_some());
     }
 
-    #[tokio::test]
-    async fn one_database_has_them_all() {
-        assert!(matches!(Turns::new(1, 4).take(0, true).await, Turn::Taken(None)));
+    #[test]
+    fn one_database_has_them_all() {
+        assert!(Turns::new(1, 4, 100).0.is_empty());
     }
 }
