@@ -114,7 +114,10 @@ impl Client {
         if user.is_none() && !helo.auth.is_empty() {
             return Err(Error::UserRequired);
         }
-        let ping = Ping::new(&helo, &credentials.hostname, salt, &credentials.shared_key, user);
+        // As text: servers in JavaScript take any string for UTF-8, and would put other bytes into their digests.
+        let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (host, key) = (&credentials.hostname, &credentials.shared_key);
+        let ping = Ping::new(&helo, host, salt.as_bytes(), key, user);
         let mut answer = Vec::with_capacity(512);
         ping.encode(&mut answer);
         self.state = State::Asked(credentials, helo, ping);

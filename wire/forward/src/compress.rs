@@ -1,8 +1,9 @@
 //! The two compressions of CompressedPackedForward, with a cap on what comes out.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
 use zstd::zstd_safe;
 
 use crate::Error;
@@ -119,6 +120,12 @@ impl std::fmt::Debug for Inflater {
 #[allow(clippy::needless_pass_by_value)]
 fn damaged(error: io::Error) -> Error {
     Error::Decompress(error.to_string())
+}
+
+/// Appends one member of gzip.
+pub fn gzip(content: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    let mut encoder = GzEncoder::new(out, flate2::Compression::fast());
+    encoder.write_all(content).and_then(|()| encoder.try_finish()).map_err(damaged)
 }
 
 /// Compresses with zstd; holds the compressor's memory for reuse.

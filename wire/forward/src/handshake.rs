@@ -91,7 +91,7 @@ impl Ping {
     pub fn new(
         helo: &Helo,
         client_hostname: &str,
-        shared_key_salt: [u8; SALT],
+        shared_key_salt: &[u8],
         shared_key: &[u8],
         user: Option<(&str, &[u8])>,
     ) -> Self {
@@ -108,7 +108,7 @@ impl Ping {
             client_hostname: host.to_vec(),
             shared_key_salt: shared_key_salt.to_vec(),
             username,
-            shared_key_digest: digest([&shared_key_salt, host, &helo.nonce, shared_key]).to_vec(),
+            shared_key_digest: digest([shared_key_salt, host, &helo.nonce, shared_key]).to_vec(),
             password_digest,
         }
     }

@@ -18,7 +18,7 @@ mod option;
 mod packed;
 pub mod server;
 
-pub use compress::{Compression, Compressor, Inflater};
+pub use compress::{Compression, Compressor, Inflater, gzip};
 pub use entry::{EntryReader, is_group_marker};
 pub use error::Error;
 pub use event_time::EventTime;

@@ -145,7 +145,7 @@ fn after_the_welcome_messages_are_read() {
 #[test]
 fn digests_are_those_of_the_specification() {
     let helo = helo(b"\x80salt");
-    let ping = Ping::new(&helo, "collector-0", [7; SALT], KEY, Some(("reporter", b"secret")));
+    let ping = Ping::new(&helo, "collector-0", &[7; SALT], KEY, Some(("reporter", b"secret")));
     let mut bytes = Vec::new();
     ping.encode(&mut bytes);
     let text = String::from_utf8_lossy(&bytes);
@@ -172,7 +172,7 @@ proptest! {
         let mut bytes = Vec::new();
         helo.encode(&mut bytes);
         prop_assert_eq!(Helo::decode(&bytes), Ok(helo.clone()));
-        let ping = Ping::new(&helo, &host, [1; SALT], KEY, Some((&host, KEY)));
+        let ping = Ping::new(&helo, &host, &[1; SALT], KEY, Some((&host, KEY)));
         bytes.clear();
         ping.encode(&mut bytes);
         prop_assert_eq!(Ping::decode(&bytes), Ok(ping.clone()));

@@ -3,11 +3,13 @@
 //! - Keys that are csvlog's column names or jsonlog's keys make a server's record, as [`crate::jsonlog`] and csvlog would;
 //! - some keys say whose record it is ([`KeyedRecord::source`]);
 //! - one key may hold a line of a log ([`KeyedRecord::line`]), which a [`crate::Parser`] is to read;
+//! - a record that a collector of ours wrote for others is read back as what it was ([`KeyedReader::full`]);
 //! - everything else is a program's record, with what has no column in `extra`.
 //!
 //! The map becomes one JSON object first ([`json`]), so that there is one reader of both, and one way into `extra`. Texts stay the bytes
 //! that they are.
 
+mod full;
 mod json;
 mod origin;
 
@@ -104,6 +106,11 @@ impl<'a> KeyedRecord<'a> {
         self.members.iter().any(|(key, _)| *key == b"error_severity")
     }
 
+    /// Whether a collector of ours wrote it in full; see [`KeyedReader::full`].
+    pub fn is_full(&self) -> bool {
+        full::place(&self.members).is_some()
+    }
+
     /// All of it as JSON, for people.
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -154,18 +161,33 @@ fn text(value: &[u8]) -> Option<&[u8]> {
     Reader::new(value).read().ok()?.bytes()
 }
 
+/// What a collector of ours wrote in full.
+#[derive(Debug, Clone, Copy)]
+pub enum FullRecord<'a> {
+    /// A record.
+    Record(LogRecord<'a>),
+    /// Bytes that are no record.
+    Rejected {
+        /// The bytes.
+        raw: &'a [u8],
+        /// What is wrong with them.
+        reason: &'a [u8],
+    },
+}
+
 /// Makes records of them; holds the memory that they are written into.
 #[derive(Debug)]
 pub struct KeyedReader {
     object: ObjectReader,
     json: Vec<u8>,
     merged: Vec<u8>,
+    own: Vec<u8>,
 }
 
 impl KeyedReader {
     /// A reader of what was written with these settings.
     pub fn new(settings: &LogSettings) -> Self {
-        Self { object: ObjectReader::new(settings), json: Vec::new(), merged: Vec::new() }
+        Self { object: ObjectReader::new(settings), json: Vec::new(), merged: Vec::new(), own: Vec::new() }
     }
 
     /// The record. `table` is whose it is where that is known, and `time` is its time unless it is a server's that says one.
@@ -180,6 +202,29 @@ impl KeyedReader {
     ) -> Result<LogRecord<'s>, Reason> {
         record.write_rest(None, &mut self.json);
         self.object.read_keyed(&self.json, table, time)
+    }
+
+    /// The record that a collector of ours wrote in full, with its stream and position in `extra`; `None` if it is another sender's. `time`
+    /// is its time if it says none.
+    pub fn full<'s>(
+        &'s mut self,
+        record: &KeyedRecord<'s>,
+        time: Timestamp,
+    ) -> Option<FullRecord<'s>> {
+        let mut read = match full::read(&record.members, time)? {
+            full::Full::Record(record) => record,
+            full::Full::Rejected { raw, reason } => {
+                return Some(FullRecord::Rejected { raw, reason });
+            }
+        };
+        full::write_rest(&record.members, &mut self.json);
+        let beside = self.object.extra_of(&self.json)?.to_vec();
+        full::write_extra(&record.members, &mut self.own);
+        let own = std::mem::take(&mut self.own);
+        let merged = self.merge((!own.is_empty()).then_some(&own), &beside).map(<[u8]>::to_vec);
+        self.own = merged.unwrap_or_default();
+        read.extra = Some(&self.own);
+        Some(FullRecord::Record(read))
     }
 
     /// What a record that holds `line` has beside it, to be added to the `extra` of what the line says.

@@ -12,6 +12,7 @@ mod detect;
 pub mod escape;
 pub mod event;
 mod extra;
+mod full;
 mod header;
 mod iso;
 mod json;
@@ -37,8 +38,9 @@ mod zone;
 
 pub use chunk::{ChunkBuilder, ChunkLimits, SealedChunk, chunk_id, message};
 pub use column::{Column, Kind};
+pub use full::{FullRecords, PART_MAX, Part};
 pub use header::{ChunkHeader, HeaderError};
-pub use keyed::{KeyedLine, KeyedReader, KeyedRecord};
+pub use keyed::{FullRecord, KeyedLine, KeyedReader, KeyedRecord};
 pub use parser::{End, Format, Parser, Reason, Rejected, Sink, UnknownFormat};
 pub use patroni::{InvalidPatroniFormat, PatroniFormat};
 pub use record::{Field, LogRecord};

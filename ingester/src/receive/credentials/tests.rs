@@ -29,7 +29,7 @@ fn check(
     let credentials = Credentials::build(configs).unwrap();
     let helo = helo(if credentials.need_user() { b"salt" } else { b"" });
     let user = user.map(|(name, password)| (name, password.as_bytes()));
-    let ping = Ping::new(&helo, "client", [2; 16], key.as_bytes(), user);
+    let ping = Ping::new(&helo, "client", &[2; 16], key.as_bytes(), user);
     let found = credentials.by_ping(&helo, &ping).map(|(credential, _)| credential.name());
     assert_eq!(found, expected);
 }

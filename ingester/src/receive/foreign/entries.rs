@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use trunkline_forward::{EntryReader, EventTime, is_group_marker};
 use trunkline_record::{
-    ChunkBuilder, Column, End, Format, KeyedLine, KeyedReader, KeyedRecord, LogRecord, LogSettings,
+    ChunkBuilder, Column, End, Format, FullRecord, KeyedLine, KeyedReader, KeyedRecord, LogRecord, LogSettings,
     Parser, Rejected, Sink, Source, Table, Timestamp,
 };
 
@@ -146,6 +146,9 @@ impl<'a, 'w> Writer<'a, 'w> {
         let Ok(record) = &entry.record else {
             return self.reject(entry, "not a map of keys and values");
         };
+        if record.is_full() && self.full(entry, record, route) {
+            return;
+        }
         if let Some(line) = line(record, route) {
             return self.run.push(entry, line, route);
         }
@@ -160,6 +163,25 @@ impl<'a, 'w> Writer<'a, 'w> {
             }
             Err(reason) => self.reject(entry, &reason.to_string()),
         }
+    }
+
+    /// Writes what a collector of ours sent by way of another program; `false` if it has changed on that way.
+    fn full(&mut self, entry: &Entry<'a>, record: &KeyedRecord<'a>, route: &TagRoute) -> bool {
+        // Lines that came before it stay before it.
+        self.finish_run(route);
+        match self.reader.full(record, entry.time) {
+            Some(FullRecord::Record(record)) => {
+                let flow = self.builder.record(self.written.records, 0, &record);
+                debug_assert!(flow.is_continue(), "the builder is never full");
+            }
+            Some(FullRecord::Rejected { raw, reason }) => {
+                let reason = String::from_utf8_lossy(reason);
+                self.builder.reject(self.written.records, raw, &reason);
+            }
+            None => return false,
+        }
+        self.written.records += 1;
+        true
     }
 
     /// What a record's component is called where it doesn't say so itself.
