@@ -38,7 +38,12 @@ The smallest configuration:
   [[files]]
   path = \"/var/lib/postgresql/data/log/*.csv\"
   [ship]
-  address = \"ingester:24224\"")]
+  address = \"ingester:24224\"
+
+To Fluentd, Fluent Bit or any other Forward receiver, at least once and in their words:
+  [ship]
+  address = \"fluentd:24224\"
+  mode = \"compatible\"")]
     Run(ConfigArgs),
     /// Check the configuration and print what is in force and which files it matches now
     #[command(after_help = "\

@@ -4,6 +4,7 @@
 //! Unknown keys are refused, and what can be known to be wrong is refused here, before anything is
 //! opened. `collector.toml` beside the crate is the commented sample; a test keeps it true.
 
+mod compatible;
 mod error;
 mod files;
 mod kubernetes;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::discover::selector::Selector;
 
+pub use compatible::{CompatibleConfig, Mode, PlainCompression};
 pub use error::ConfigError;
 pub use files::{Files, FilesConfig};
 pub use kubernetes::{Api, KubernetesConfig, SelectConfig};

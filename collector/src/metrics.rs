@@ -35,6 +35,8 @@ pub struct Metrics {
     pub shipped_bytes: Counter,
     /// Records that could not be parsed and travel as rejected.
     pub rejected: Counter,
+    /// Records that were cut on their way to a receiver that takes no longer ones.
+    pub truncated: Counter,
     /// Forward chunks that were closed.
     pub chunks: Counter,
     /// Forward chunks that were acknowledged.
@@ -116,6 +118,8 @@ impl Metrics {
             &self.shipped_bytes,
         );
         counter("rejected", "Records that could not be parsed", &self.rejected);
+        let help = "Records cut when sent, since a compatible receiver takes no longer ones";
+        counter("truncated", help, &self.truncated);
         counter("chunks", "Forward chunks closed", &self.chunks);
         counter("acked_chunks", "Forward chunks acknowledged", &self.acked_chunks);
         counter("connects", "Connections made", &self.connects);
@@ -198,6 +202,7 @@ mod tests {
             "trunkline_collector_bytes_total 0",
             "trunkline_collector_shipped_bytes_total 0",
             "trunkline_collector_rejected_total 0",
+            "trunkline_collector_truncated_total 0",
             "trunkline_collector_chunks_total 0",
             "trunkline_collector_acked_chunks_total 0",
             "trunkline_collector_unacked_chunks 0",
@@ -209,6 +214,12 @@ mod tests {
             "trunkline_collector_checkpoint_writes_total 0",
             "trunkline_collector_checkpoint_failures_total 0",
             "trunkline_collector_lag_bytes 80",
+            "trunkline_collector_spool_bytes 0",
+            "trunkline_collector_spool_chunks 0",
+            "trunkline_collector_spooled_chunks_total 0",
+            "trunkline_collector_spool_dropped_records_total 0",
+            "trunkline_collector_spool_damaged_total 0",
+            "trunkline_collector_spool_failures_total 0",
         ] {
             assert!(page.lines().any(|other| other == line), "{line} in\n{page}");
         }

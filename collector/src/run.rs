@@ -176,6 +176,7 @@ impl Collector {
                 patroni: patroni.as_ref().map(Patroni::shown),
                 address: config.ship.address.to_string().into(),
                 window: config.ship.window.as_u64(),
+                spool: config.spool.clone(),
                 started: Instant::now(),
             };
             tracker.spawn(status::serve(listener, status, ended.clone()));

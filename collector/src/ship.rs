@@ -6,6 +6,7 @@
 
 mod backlog;
 mod backoff;
+mod compatible;
 mod connection;
 mod unacked;
 
@@ -17,15 +18,17 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 use trunkline_forward::client::{Client, Event};
-use trunkline_record::message;
+use trunkline_record::{chunk_id, message};
 
-use self::{backlog::Backlog, connection::Upstreams, unacked::Acknowledged};
+use self::{
+    backlog::Backlog, compatible::Compatible, connection::Upstreams, unacked::Acknowledged,
+};
 pub(crate) use self::{
     backoff::Backoff,
     connection::{Wire, client_config},
 };
 use crate::{
-    config::{ShipConfig, SpoolConfig},
+    config::{Mode, ShipConfig, SpoolConfig},
     metrics::Metrics,
     outbox::Inbox,
     spool::Spool,
@@ -62,7 +65,19 @@ pub struct Ship {
     backlog: Backlog,
     ticked: Instant,
     synced: Instant,
+    /// Where the receiver isn't ours.
+    compatible: Option<Compatible>,
+    /// The receiver takes one message a connection.
+    one_message: bool,
     metrics: Metrics,
+}
+
+/// How a connection ended well.
+enum Ended {
+    /// Nothing is left to ship.
+    Done,
+    /// It has carried the one message that it may, and that is acknowledged.
+    OneMessage,
 }
 
 /// Why a connection was given up.
@@ -74,12 +89,12 @@ enum Lost {
     NoAck(Duration),
     #[error("no handshake within {0:?}")]
     NoHandshake(Duration),
-    #[error("the other side takes one message a connection, which isn't supported")]
-    OneMessage,
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("not understood: {0}")]
     Protocol(#[from] trunkline_forward::Error),
+    #[error("records can't be written in full: {0}")]
+    Records(#[from] trunkline_record::MapError),
 }
 
 impl Ship {
@@ -97,7 +112,22 @@ impl Ship {
         let backlog = Backlog::new(window, &spool_config, spool, std::time::Instant::now());
         let (ended, now) = (false, Instant::now());
         let (ticked, synced) = (now, now);
-        Self { config, hostname, streams, inbox, ended, backlog, ticked, synced, metrics }
+        let of_others = || Compatible::new(config.compatible.clone(), metrics.truncated.clone());
+        let compatible = (config.mode == Mode::Compatible).then(of_others);
+        let one_message = compatible.as_ref().is_some_and(|of_others| !of_others.keepalive());
+        Self {
+            config,
+            hostname,
+            streams,
+            inbox,
+            ended,
+            backlog,
+            ticked,
+            synced,
+            compatible,
+            one_message,
+            metrics,
+        }
     }
 
     /// How many forward chunks wait for their acks, in the window and in the spool.
@@ -130,9 +160,16 @@ impl Ship {
                 Ok((address, stream)) => {
                     let began = Instant::now();
                     let ended = self.serve(stream, address, &mut backoff, &mut failures).await;
-                    self.metrics.connection_up.set(0);
                     self.backlog.rewind();
-                    let Err(lost) = ended else { return };
+                    let lost = match ended {
+                        Ok(Ended::OneMessage) => continue,
+                        Ok(Ended::Done) => {
+                            self.metrics.connection_up.set(0);
+                            return;
+                        }
+                        Err(lost) => lost,
+                    };
+                    self.metrics.connection_up.set(0);
                     self.metrics.connection.down(&lost);
                     // One that never came to be is like one that can't be made.
                     if failures.count == 0 {
@@ -214,7 +251,7 @@ impl Ship {
         address: SocketAddr,
         backoff: &mut Backoff,
         failures: &mut Failures,
-    ) -> Result<(), Lost> {
+    ) -> Result<Ended, Lost> {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut client = match self.config.credentials(&self.hostname)? {
             Some(credentials) => Client::with_credentials(credentials, rand::random()),
@@ -229,9 +266,11 @@ impl Ship {
         let mut incoming = BytesMut::with_capacity(READ_SIZE);
         let mut out = Vec::new();
         let (mut written, mut unflushed) = (0, false);
+        let mut composed = false;
         while !self.is_done() {
-            if written == out.len() && client.is_established() {
-                self.compose(&mut out);
+            if written == out.len() && client.is_established() && !(composed && self.one_message) {
+                self.compose(&mut out)?;
+                composed |= !out.is_empty();
                 written = 0;
             }
             let shaken = client.is_established();
@@ -257,11 +296,16 @@ impl Ship {
                     while let Some(event) = client.receive(&mut incoming)? {
                         match event {
                             Event::Helo(answer) => out.extend_from_slice(&answer),
-                            Event::Established { keepalive: false } => return Err(Lost::OneMessage),
-                            Event::Established { keepalive: true } => {
+                            Event::Established { keepalive } => {
                                 self.established(address, failures);
+                                self.one_message |= !keepalive;
                             }
-                            Event::Ack(id) => self.acknowledge(&id, backoff),
+                            Event::Ack(id) => {
+                                let known = self.acknowledge(&id, backoff);
+                                if known && self.one_message && !self.is_done() {
+                                    return Ok(Ended::OneMessage);
+                                }
+                            }
                         }
                     }
                     incoming.reserve(READ_SIZE);
@@ -276,7 +320,7 @@ impl Ship {
                 }
             }
         }
-        Ok(())
+        Ok(Ended::Done)
     }
 
     /// From here on messages may be sent.
@@ -285,11 +329,15 @@ impl Ship {
         self.metrics.connects.inc();
         self.metrics.connection_up.set(1);
         self.metrics.connection.up(&address);
-        tracing::info!(%address, unacked = self.unacked(), "connected");
+        if self.one_message {
+            tracing::debug!(%address, unacked = self.unacked(), "connected for one message");
+        } else {
+            tracing::info!(%address, unacked = self.unacked(), "connected");
+        }
     }
 
     /// Puts the next messages into `out`.
-    fn compose(&mut self, out: &mut Vec<u8>) {
+    fn compose(&mut self, out: &mut Vec<u8>) -> Result<(), Lost> {
         out.clear();
         // A message with a very long record is rare: its memory is given back.
         out.shrink_to(4 * WRITE_SIZE);
@@ -297,20 +345,39 @@ impl Ship {
         while out.len() < WRITE_SIZE
             && let Some(chunk) = self.backlog.send(now)
         {
-            let stream = &chunk.stream;
-            message(
-                TAG,
-                &stream.id,
-                &chunk.source,
-                &stream.path,
-                stream.acked(),
-                &chunk.sealed,
-                out,
-            );
+            if chunk.sealed.records == 0 && chunk.sealed.rejected == 0 {
+                // It says how far a stream was dropped, when all before that is acknowledged.
+                let (stream, sealed) = (Arc::clone(&chunk.stream), &chunk.sealed);
+                let id = chunk_id(&stream.id, sealed.from, sealed.to);
+                if let Acknowledged::Moved { stream, to, .. } =
+                    self.backlog.acknowledge(id.as_bytes(), now)
+                {
+                    self.streams.acknowledge(&stream, to);
+                }
+                continue;
+            }
+            if let Some(compatible) = &mut self.compatible {
+                compatible.write(chunk, self.one_message, out)?;
+            } else {
+                let (stream, source) = (&chunk.stream, &chunk.source);
+                let acked = stream.acked();
+                message(TAG, &stream.id, source, &stream.path, acked, &chunk.sealed, out);
+            }
+            if self.one_message {
+                break;
+            }
         }
+        Ok(())
     }
 
-    fn acknowledge(&mut self, id: &[u8], backoff: &mut Backoff) {
+    /// Takes an ack; false if it is of nothing that was sent.
+    fn acknowledge(&mut self, id: &[u8], backoff: &mut Backoff) -> bool {
+        let id = match &mut self.compatible {
+            Some(compatible) => compatible.acknowledged(id),
+            None => Some(id),
+        };
+        let Some(id) = id else { return true };
+        let mut known = true;
         match self.backlog.acknowledge(id, std::time::Instant::now()) {
             Acknowledged::Moved { stream, to, chunks } => {
                 self.streams.acknowledge(&stream, to);
@@ -319,10 +386,12 @@ impl Ship {
             }
             Acknowledged::Early => {}
             Acknowledged::Unknown => {
+                known = false;
                 tracing::debug!(id = %String::from_utf8_lossy(id), "ack of an unknown chunk");
             }
         }
         self.show();
+        known
     }
 
     fn show(&self) {

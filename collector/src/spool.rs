@@ -155,6 +155,7 @@ impl Spool {
         // What is dropped leaves a notice: with nothing but notices there, no room would be made.
         let mut attempts = if drops { self.segments.len() } else { 0 };
         while self.bytes() + frame.len() as u64 > most {
+            self.metrics.full.store(true, Relaxed);
             if attempts == 0 || !self.drop_oldest(now)? {
                 return Err(Refused::Full);
             }
@@ -231,11 +232,13 @@ impl Spool {
         };
         let number = self.segments[at].number;
         let mut losses = Losses::default();
-        let mut notices = Vec::new();
-        if let Err(error) = self.read_through(number, &mut losses, &mut notices) {
+        let (mut notices, mut ends) = (Vec::new(), HashMap::new());
+        if let Err(error) = self.read_through(number, &mut losses, &mut notices, &mut ends) {
             self.failed_to_read(&error);
         }
         self.metrics.dropped.inc_by(losses.records());
+        // Where nothing of a stream stands behind what is dropped, nothing else tells that it was read.
+        notices.extend(ends.into_values().filter(|end| !self.waiting.contains_key(&end.stream.id)));
         match losses.notices("spool full", &self.source) {
             Ok(chunks) => notices.extend(chunks),
             Err(error) => self.failed_to_read(&error),
@@ -253,28 +256,37 @@ impl Spool {
         Ok(true)
     }
 
-    /// Takes a segment's frames for lost; what the collector itself had to say there is kept.
+    /// Takes a segment's frames for lost; what the collector itself had to say there is kept. `ends` says
+    /// of each stream how far it was in there.
     fn read_through(
         &mut self,
         number: u64,
         losses: &mut Losses,
         notices: &mut Vec<Chunk>,
+        ends: &mut HashMap<StreamId, Chunk>,
     ) -> io::Result<()> {
         let mut frames = segment::frames(&self.dir, number, 0)?;
         loop {
             match frames.next(true)? {
                 Item::Frame(head, entries) => {
                     let Some(stream) = self.take_stream(&head) else { continue };
+                    let source = Arc::new(head.source());
                     if head.is_of_a_file() {
-                        losses.add(&head);
+                        if head.count() > 0 {
+                            losses.add(&head);
+                        }
+                        let (id, sealed) = (stream.id, head.end());
+                        ends.insert(id, Chunk { stream, source, sealed });
                     } else {
-                        let source = Arc::new(head.source());
                         notices.push(Chunk { stream, source, sealed: head.sealed(entries) });
                     }
                 }
                 Item::Damaged(head) => {
-                    self.take_stream(&head);
                     losses.add(&head);
+                    if let Some(stream) = self.take_stream(&head) {
+                        let (source, sealed) = (Arc::new(head.source()), head.end());
+                        ends.insert(stream.id, Chunk { stream, source, sealed });
+                    }
                 }
                 Item::Lost(bytes) => losses.add_bytes(bytes),
                 Item::Torn | Item::End => return Ok(()),
@@ -319,6 +331,7 @@ impl Spool {
                     continue;
                 }
             };
+            self.metrics.full.store(false, Relaxed);
             let segment = &mut self.segments[index];
             segment.passed += 1;
             let Some(stream) = self.take_stream(&head) else { continue };

@@ -19,7 +19,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::report::{Asked, Report};
-use crate::{discover::patroni, metrics::Metrics, sources::Sources, streams::Streams};
+use crate::{
+    config::{SpoolConfig, WhenFull},
+    discover::patroni,
+    metrics::Metrics,
+    sources::Sources,
+    streams::Streams,
+};
 
 /// What the pages show.
 #[derive(Clone)]
@@ -36,6 +42,8 @@ pub struct Status {
     pub address: Arc<str>,
     /// The window's size in bytes.
     pub window: u64,
+    /// What is configured of the spool.
+    pub spool: SpoolConfig,
     /// When the collector started.
     pub started: Instant,
 }
@@ -101,6 +109,18 @@ impl Status {
         if self.metrics.checkpoint_failing.load(Relaxed) {
             reasons.push("the checkpoint can't be written".to_owned());
         }
+        let spool = &self.metrics.spool;
+        if spool.failing.load(Relaxed) {
+            reasons.push("the spool can't be written: files wait for acknowledgements".to_owned());
+        }
+        if spool.full.load(Relaxed) {
+            reasons.push(match self.spool.when_full {
+                WhenFull::Block => "the spool is full: nothing more is read".to_owned(),
+                WhenFull::DropOldest => {
+                    "the spool is full: its oldest records are dropped".to_owned()
+                }
+            });
+        }
         reasons
     }
 }
@@ -139,16 +159,23 @@ mod tests {
             patroni: None,
             address: "ingester:24224".into(),
             window: 1,
+            spool: SpoolConfig::default(),
             started: Instant::now(),
         };
         let none = vec!["/log/*.csv".into()];
         status.metrics.set_matched(Matched { none, ..Matched::default() });
         status.metrics.checkpoint_failing.store(true, Relaxed);
+        status.metrics.spool.full.store(true, Relaxed);
+        status.metrics.spool.failing.store(true, Relaxed);
         let answer = get(&status, "/health/ready").await;
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-        for reason in
-            ["not connected to ingester:24224", "no file matches /log/*.csv", "checkpoint"]
-        {
+        for reason in [
+            "not connected to ingester:24224",
+            "no file matches /log/*.csv",
+            "checkpoint",
+            "the spool is full: nothing more is read",
+            "the spool can't be written",
+        ] {
             assert!(answer.contains(reason), "{reason} in {answer}");
         }
         assert!(get(&status, "/health/live").await.starts_with("HTTP/1.1 200"));
@@ -156,6 +183,8 @@ mod tests {
         status.metrics.connection_up.set(1);
         status.metrics.set_matched(Matched { files: 1, ..Matched::default() });
         status.metrics.checkpoint_failing.store(false, Relaxed);
+        status.metrics.spool.full.store(false, Relaxed);
+        status.metrics.spool.failing.store(false, Relaxed);
         assert!(get(&status, "/health/ready").await.starts_with("HTTP/1.1 200"));
         let answer = get(&status, "/metrics").await;
         assert!(answer.contains("trunkline_collector_connection_up 1"), "{answer}");

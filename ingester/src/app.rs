@@ -195,14 +195,12 @@ impl Ingester {
             if let Some(socket) = heartbeats {
                 tasks.spawn(receive::answer_heartbeats(socket, stop.clone()));
             }
-            let max_connections = config.forward.max_connections;
-            tasks.spawn(receive::listen(
-                forward,
-                max_connections,
-                context,
-                stop.clone(),
-                tasks.clone(),
-            ));
+            let forward_config = &config.forward;
+            let places = receive::Places::new(
+                forward_config.max_connections,
+                forward_config.max_connections_per_address,
+            );
+            tasks.spawn(receive::listen(forward, places, context, stop.clone(), tasks.clone()));
             // In this order: a stop ends the others too.
             tokio::select! {
                 biased;

@@ -37,6 +37,8 @@ pub struct Numbers {
     pub memory_bytes: Gauge,
     /// Records rejected because their sender may not write their source.
     pub forbidden: Counter,
+    /// Connections whose peers left before they had said who they are.
+    pub vanished: Counter,
     /// Connections ended by us.
     refused: Family<Reason, Counter>,
     /// Connections.
@@ -109,6 +111,11 @@ impl Default for Metrics {
                 Counter::default(),
                 "forbidden",
                 "Records rejected because their sender may not write their source"
+            ),
+            vanished: register!(
+                Counter::default(),
+                "vanished",
+                "Connections that their peer left before the handshake was done"
             ),
             refused: register!(Family::default(), "refused", "Connections ended by the ingester"),
             connections: register!(Gauge::default(), "connections", "Forward connections"),

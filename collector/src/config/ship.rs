@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 use trunkline_forward::client::Credentials;
 
-use super::Secret;
+use super::{CompatibleConfig, Mode, Secret};
 
 /// `[ship]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct ShipConfig {
     /// `host:port` of the ingester, or several of them. Names are resolved at every connect; one that stands for several addresses is
     /// as good as a list.
     pub address: Addresses,
+    /// What listens there.
+    pub mode: Mode,
     /// How many compressed bytes may be sent and not acknowledged.
     pub window: ByteSize,
     /// Limit for resolving the name, connecting and shaking hands.
@@ -41,6 +43,8 @@ pub struct ShipConfig {
     /// A file that holds the password, like `shared_key_file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+    /// What other receivers get.
+    pub compatible: CompatibleConfig,
     /// TLS, when this section is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
@@ -77,6 +81,7 @@ impl Default for ShipConfig {
     fn default() -> Self {
         Self {
             address: Addresses::One("127.0.0.1:24224".to_owned()),
+            mode: Mode::Trunkline,
             window: ByteSize::mib(8),
             connect_timeout: Duration::from_secs(10),
             ack_timeout: Duration::from_secs(30),
@@ -86,6 +91,7 @@ impl Default for ShipConfig {
             username: None,
             password: None,
             password_file: None,
+            compatible: CompatibleConfig::default(),
             tls: None,
         }
     }
@@ -153,6 +159,7 @@ impl ShipConfig {
                 "needs ship.shared_key too: users are part of its handshake",
             );
         }
+        self.compatible.check()?;
         if let Some(tls) = &self.tls
             && tls.certificate.is_some() != tls.key.is_some()
         {

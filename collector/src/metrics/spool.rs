@@ -25,6 +25,8 @@ pub struct SpoolMetrics {
     pub damaged: Counter,
     /// Failures to write it or read it.
     pub failures: Counter,
+    /// There was no room in it, and nothing was taken out since.
+    pub full: Arc<AtomicBool>,
     /// The last attempt to write it failed.
     pub failing: Arc<AtomicBool>,
 }

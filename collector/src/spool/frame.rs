@@ -6,6 +6,7 @@
 //! head: JSON   | body: the forward chunk's entries, compressed as they travel
 //! ```
 //!
+//! One without records, and with an empty body, says how far a stream was dropped.
 //! Numbers are little-endian. The head has a checksum of its own, so that where a body is damaged it is
 //! still known whose it was, and where the next frame begins.
 
@@ -147,6 +148,12 @@ impl Head {
     pub fn sealed(&self, entries: Vec<u8>) -> SealedChunk {
         let Self { from, to, records, rejected, .. } = *self;
         SealedChunk { from, to, records, rejected, entries }
+    }
+
+    /// In the place of a forward chunk that is dropped: nothing, and how far that was.
+    pub fn end(&self) -> SealedChunk {
+        let to = self.to;
+        SealedChunk { from: to, to, records: 0, rejected: 0, entries: Vec::new() }
     }
 
     /// Records of both kinds.

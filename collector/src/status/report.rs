@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::PoisonError,
+    sync::{PoisonError, atomic::Ordering::Relaxed},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,6 +15,7 @@ use trunkline_record::Source;
 
 use super::Status;
 use crate::{
+    config::WhenFull,
     discover::{kubernetes::Access, patroni},
     sources::PodLogs,
     streams::Stream,
@@ -41,6 +42,9 @@ pub struct Report {
     uptime_seconds: u64,
     source: BTreeMap<&'static str, String>,
     ship: Ship,
+    /// Absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spool: Option<Spool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     patroni: Option<Patroni>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +74,23 @@ struct Ship {
     window_bytes: u64,
     unacked_bytes: i64,
     unacked_chunks: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Spool {
+    max_bytes: u64,
+    bytes: i64,
+    /// Forward chunks that wait in it alone.
+    chunks: i64,
+    when_full: WhenFull,
+    /// There was no room, and nothing was taken out since.
+    full: bool,
+    /// The last attempt to write it failed.
+    failing: bool,
+    /// Since the collector started.
+    dropped_records: u64,
+    damaged: u64,
+    failures: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -168,6 +189,7 @@ impl Status {
             uptime_seconds: now.saturating_duration_since(self.started).as_secs(),
             source: fields(&self.sources.own().source()),
             ship: self.ship(),
+            spool: self.spool(),
             patroni: self.patroni.as_ref().map(patroni_report),
             kubernetes: self.sources.pod_logs().map(|logs| kubernetes(logs, now)),
             files: Files {
@@ -181,6 +203,22 @@ impl Status {
             streams_known,
             streams: streams.iter().map(|stream| StreamReport::of(stream, now)).collect(),
         }
+    }
+
+    fn spool(&self) -> Option<Spool> {
+        let (numbers, config) = (&self.metrics.spool, &self.spool);
+        // One that is switched off may still hold what an earlier run left.
+        (config.is_on() || numbers.bytes.get() > 0).then(|| Spool {
+            max_bytes: config.max_size.as_u64(),
+            bytes: numbers.bytes.get(),
+            chunks: numbers.chunks.get(),
+            when_full: config.when_full,
+            full: numbers.full.load(Relaxed),
+            failing: numbers.failing.load(Relaxed),
+            dropped_records: numbers.dropped.get(),
+            damaged: numbers.damaged.get(),
+            failures: numbers.failures.get(),
+        })
     }
 
     fn ship(&self) -> Ship {

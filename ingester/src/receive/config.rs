@@ -25,6 +25,8 @@ pub struct Config {
     pub max_decompressed: ByteSize,
     /// Connections at a time; more are closed at once.
     pub max_connections: usize,
+    /// The same from one address.
+    pub max_connections_per_address: usize,
     /// Forward chunks that are held, as they came, until they are stored, over all connections.
     pub memory: ByteSize,
     /// A Unix socket to listen on as well.
@@ -57,6 +59,7 @@ impl Default for Config {
             max_message: ByteSize::mib(32),
             max_decompressed: ByteSize::mib(64),
             max_connections: 4_096,
+            max_connections_per_address: 2_048,
             memory: ByteSize::mib(128),
             unix: None,
             udp_heartbeat: false,
@@ -76,8 +79,9 @@ impl Config {
     pub(crate) fn check(&self, shards: usize) -> Result<(), Error> {
         let invalid =
             |setting, reason: &str| Err(Error::Invalid { setting, reason: reason.to_owned() });
-        if self.max_connections == 0 {
-            return invalid("forward.max_connections", "must be more than 0");
+        if self.max_connections == 0 || self.max_connections_per_address == 0 {
+            let reason = "must be more than 0, as max_connections_per_address";
+            return invalid("forward.max_connections", reason);
         }
         if self.max_message.as_u64() == 0 || self.max_message > ByteSize::gib(1) {
             return invalid("forward.max_message", "must be more than 0 and at most 1 GiB");

@@ -48,7 +48,10 @@ pub(super) async fn serve(socket: Socket, context: &Context, stop: &Cancellation
     };
     let Established { mut reader, writer, server, buf, credential } = match established {
         Ok(Some(established)) => established,
-        Ok(None) => return tracing::debug!("gone before the handshake was done"),
+        Ok(None) => {
+            context.metrics.vanished.inc();
+            return tracing::debug!("gone before the handshake was done");
+        }
         Err(refusal) => return refuse(&refusal, context),
     };
     let (answers, queue) = mpsc::channel(MAX_UNANSWERED);

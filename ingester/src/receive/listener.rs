@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use trunkline_forward::Limits;
 
 use super::forbidden::Notes;
+use super::places::Places;
 use super::socket::Socket;
 use super::{Credentials, ForeignSenders, Memory, Route, Tls, connection};
 use crate::metrics::Metrics;
@@ -87,7 +87,7 @@ pub fn bind_unix(path: &Path) -> io::Result<UnixListener> {
 }
 
 impl Listeners {
-    async fn accept(&self) -> io::Result<(Socket, String)> {
+    async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         let unix = async {
             match &self.unix {
                 Some(listener) => listener.accept().await,
@@ -99,9 +99,9 @@ impl Listeners {
                 let (socket, peer) = accepted?;
                 // An ack is small and somebody waits for it.
                 socket.set_nodelay(true)?;
-                Ok((Socket::Tcp(socket), peer.to_string()))
+                Ok((Socket::Tcp(socket), Some(peer)))
             }
-            accepted = unix => accepted.map(|(socket, _)| (Socket::Unix(socket), "unix".to_owned())),
+            accepted = unix => accepted.map(|(socket, _)| (Socket::Unix(socket), None)),
         }
     }
 }
@@ -109,12 +109,11 @@ impl Listeners {
 /// Serves connections on `listeners` until `stop`. Connections run on `tasks`.
 pub async fn listen(
     listeners: Listeners,
-    max_connections: usize,
+    places: Places,
     context: Context,
     stop: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let places = Arc::new(Semaphore::new(max_connections));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -128,10 +127,15 @@ pub async fn listen(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            context.metrics.refused("connections");
-            tracing::warn!(%peer, max_connections, "connection refused: too many connections");
-            continue;
+        let place = places.take(peer.map(|peer| peer.ip()));
+        let peer = peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string());
+        let place = match place {
+            Ok(place) => place,
+            Err(full) => {
+                context.metrics.refused(full.kind());
+                tracing::warn!(%peer, reason = %full, kind = full.kind(), "connection refused");
+                continue;
+            }
         };
         let context = context.clone();
         let stop = stop.clone();

@@ -5,7 +5,9 @@
 //! Text stays the bytes that it is, in MessagePack's `str`, as Fluent Bit sends it. [`crate::KeyedReader`] reads all of it back.
 
 use serde_json::Value as Json;
-use trunkline_forward::msgpack::{write_array, write_bool, write_int, write_map, write_str, write_uint};
+use trunkline_forward::msgpack::{
+    write_array, write_bool, write_int, write_map, write_str, write_uint,
+};
 use trunkline_forward::{EntryReader, EventTime};
 
 use crate::ndjson::{self, rfc3339};

@@ -187,7 +187,12 @@ pub struct KeyedReader {
 impl KeyedReader {
     /// A reader of what was written with these settings.
     pub fn new(settings: &LogSettings) -> Self {
-        Self { object: ObjectReader::new(settings), json: Vec::new(), merged: Vec::new(), own: Vec::new() }
+        Self {
+            object: ObjectReader::new(settings),
+            json: Vec::new(),
+            merged: Vec::new(),
+            own: Vec::new(),
+        }
     }
 
     /// The record. `table` is whose it is where that is known, and `time` is its time unless it is a server's that says one.

@@ -92,7 +92,8 @@ fn read_back(parts: &[Part]) -> SealedChunk {
 /// Everything that stands in a forward chunk, without positions; `extra` without what says the place.
 fn content(chunk: &SealedChunk) -> Vec<String> {
     let mut inflater = Inflater::new(1 << 30);
-    let mut entries = EntryReader::new(inflater.inflate(Compression::Zstd, &chunk.entries).unwrap());
+    let mut entries =
+        EntryReader::new(inflater.inflate(Compression::Zstd, &chunk.entries).unwrap());
     let (mut slots, mut rows) = (RecordSlots::new(), Vec::new());
     while let Some(row) = slots.read(&mut entries).unwrap() {
         let columns: Vec<_> = Column::ALL.iter().map(|column| slots.get(*column)).collect();
@@ -111,7 +112,8 @@ fn content(chunk: &SealedChunk) -> Vec<String> {
 
 #[test]
 fn every_table_and_column_is_written_in_full_and_read_back() {
-    let extra = br#"{"shard":3,"deep":{"a":[null,true,-1.5]},"pod":"x","trunkline_escaped":["shard"]}"#;
+    let extra =
+        br#"{"shard":3,"deep":{"a":[null,true,-1.5]},"pod":"x","trunkline_escaped":["shard"]}"#;
     let chunk = seal(|builder| {
         builder.reject(0, b"torn\xff\0", "torn record");
         for (at, table) in Table::ALL.into_iter().enumerate() {

@@ -2,6 +2,8 @@
 
 use std::process::{Child, Command, Stdio};
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
 use super::*;
 
 /// A process that ends with its test, however that ends.
@@ -43,6 +45,14 @@ fn start(scene: &Scene) -> Process {
     Process(command.spawn().unwrap())
 }
 
+/// Of what the test does; of the processes it repeats no more than processes do.
+fn seed() -> u64 {
+    let seed = std::env::var("TRUNKLINE_SEED").map(|seed| seed.parse().unwrap());
+    let seed = seed.unwrap_or_else(|_| u64::from(rand::random::<u32>()));
+    println!("seed: run again with TRUNKLINE_SEED={seed}");
+    seed
+}
+
 fn rounds() -> usize {
     std::env::var("SPOOL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(12)
 }
@@ -51,7 +61,8 @@ fn rounds() -> usize {
 async fn a_collector_that_is_killed_at_any_moment_loses_and_repeats_nothing() {
     let scene = scene(ByteSize::mib(64)).await;
     let mut written = Written::new();
-    let random = |most: u64| rand::random::<u64>() % most;
+    let mut source = StdRng::seed_from_u64(seed());
+    let mut random = |most: u64| source.random::<u64>() % most;
     let mut child = start(&scene);
     for round in 0..rounds() {
         write(

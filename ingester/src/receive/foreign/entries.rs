@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 
 use trunkline_forward::{EntryReader, EventTime, is_group_marker};
 use trunkline_record::{
-    ChunkBuilder, Column, End, Format, FullRecord, KeyedLine, KeyedReader, KeyedRecord, LogRecord, LogSettings,
-    Parser, Rejected, Sink, Source, Table, Timestamp,
+    ChunkBuilder, Column, End, Format, FullRecord, KeyedLine, KeyedReader, KeyedRecord, LogRecord,
+    LogSettings, Parser, Rejected, Sink, Source, Table, Timestamp,
 };
 
 use super::super::credentials::Forbidden;

@@ -1,6 +1,6 @@
 //! Other senders than our collector: what they send arrives as they sent it, once, where it belongs.
 
-mod clients;
+pub mod clients;
 mod wire;
 
 use serde_json::{Value, json};

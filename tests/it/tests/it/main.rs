@@ -5,6 +5,7 @@
 mod api;
 mod authority;
 mod bad_input;
+mod compatible;
 mod corpus;
 mod database_tls;
 mod every_format;
@@ -20,3 +21,4 @@ mod patroni;
 mod peers;
 mod schedule;
 mod secure;
+mod spooled;

@@ -203,6 +203,18 @@ async fn peers_that_take_their_time_are_sent_away_and_others_are_served() {
         "{metrics}"
     );
 
+    // One that goes away instead of saying who it is, before PING and within it.
+    for said in [b"".as_slice(), b"\x96\xa4PI"] {
+        let mut peer = TcpStream::connect(pipeline.forward_address()).await.unwrap();
+        peer.write_all(said).await.unwrap();
+    }
+    eventually_true("both to be counted", PATIENCE, || async {
+        let metrics = reqwest::get(pipeline.url("/metrics")).await?.text().await?;
+        Ok(metrics.contains("trunkline_ingester_vanished_total 2"))
+    })
+    .await
+    .unwrap();
+
     let heartbeat = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     heartbeat.send_to(b"\0", pipeline.forward_address()).await.unwrap();
     let mut answer = [0; 8];
@@ -234,4 +246,25 @@ async fn a_message_that_never_ends_is_given_up() {
         "{metrics}"
     );
     delivers(&pipeline, at, "d").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_takes_no_more_than_its_share_of_connections() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_database, pipeline) = pipeline(directory.path(), |config| config).await;
+    let mut pipeline = pipeline.ingester_setting("forward.max_connections_per_address", 2);
+    pipeline.start_ingester().unwrap();
+    pipeline.ready().await.unwrap();
+    let connect = || TcpStream::connect(pipeline.forward_address());
+    let held = (connect().await.unwrap(), connect().await.unwrap());
+    let mut third = connect().await.unwrap();
+    let ended = tokio::time::timeout(PATIENCE, third.read(&mut [0; 1])).await.unwrap();
+    assert!(!matches!(ended, Ok(1..)));
+    let metrics = reqwest::get(pipeline.url("/metrics")).await.unwrap().text().await.unwrap();
+    let refused = "trunkline_ingester_refused_total{reason=\"connections_per_address\"} 1";
+    assert!(metrics.contains(refused), "{metrics}");
+    // Their places are free again.
+    drop(held);
+    pipeline.start_collector().unwrap();
+    delivers(&pipeline, directory.path(), "after").await;
 }

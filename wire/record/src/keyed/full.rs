@@ -89,7 +89,9 @@ fn set<'a>(record: &mut LogRecord<'a>, column: Column, value: Value<'a>) -> Opti
     match column {
         Column::LogTime => record.log_time = moment(value)?,
         Column::SessionStartTime => record.session_start_time = Some(moment(value)?),
-        Column::ErrorSeverity => record.error_severity = Some(Severity::from_bytes(value.bytes()?)?),
+        Column::ErrorSeverity => {
+            record.error_severity = Some(Severity::from_bytes(value.bytes()?)?)
+        }
         Column::ProcessId => record.process_id = Some(int4()?),
         Column::InternalQueryPos => record.internal_query_pos = Some(int4()?),
         Column::QueryPos => record.query_pos = Some(int4()?),

@@ -52,7 +52,7 @@ impl Client {
 }
 
 /// The directory of the programs for Node.js, with their packages beside them.
-fn node() -> &'static Path {
+pub fn node() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         if !works("node", &["--version"]) || !works("npm", &["--version"]) {
@@ -64,7 +64,9 @@ fn node() -> &'static Path {
                 .current_dir(directory));
         });
         // Where Node.js looks for packages depends on where the program is. A test that runs beside may do the same.
-        for script in ["fluent-org-logger.js", "fluent-logger.js", "stdin.js"] {
+        for script in
+            ["fluent-org-logger.js", "fluent-org-server.js", "fluent-logger.js", "stdin.js"]
+        {
             let temporary = installed.join(format!("{script}.{}", std::process::id()));
             fs::copy(Path::new(SOURCES).join(script), &temporary).unwrap();
             fs::rename(temporary, installed.join(script)).unwrap();
