@@ -154,6 +154,19 @@ mod tests {
     }
 
     #[test]
+    fn the_manifest_for_kubernetes_holds_a_configuration() {
+        let manifest = include_str!("../../deploy/kubernetes/ingester.yaml");
+        let (_, file) = manifest.split_once("  ingester.toml: |\n").unwrap();
+        let file: String = file
+            .lines()
+            .take_while(|line| *line != "---")
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let config = parse(&file).unwrap();
+        assert_eq!(config.http.listen.port(), 8_080);
+    }
+
+    #[test]
     fn an_unknown_key_is_named() {
         let error = parse("[forward]\nlissten = \"x\"").unwrap_err();
         assert!(error.contains("lissten") && error.contains("listen"), "{error}");

@@ -12,5 +12,6 @@ mod migrations;
 mod queries;
 mod sender;
 mod service;
+mod shards;
 mod tables;
 mod trouble;

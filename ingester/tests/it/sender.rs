@@ -19,6 +19,7 @@ pub struct Sender {
     client: Client,
     buffer: BytesMut,
     stream: StreamId,
+    cluster: String,
 }
 
 /// A log as forward chunks of about `bytes` each.
@@ -61,13 +62,24 @@ pub fn record_of(table: Table, second: usize, message: &[u8]) -> LogRecord<'_> {
 impl Sender {
     pub async fn connect(address: SocketAddr, stream: StreamId) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
-        Self { socket, client: Client::new(), buffer: BytesMut::new(), stream }
+        Self {
+            socket,
+            client: Client::new(),
+            buffer: BytesMut::new(),
+            stream,
+            cluster: "orders".to_owned(),
+        }
+    }
+
+    /// What is sent from now on is of this stream and cluster.
+    pub fn change(&mut self, stream: StreamId, cluster: &str) {
+        (self.stream, self.cluster) = (stream, cluster.to_owned());
     }
 
     /// Sends a chunk and answers the id to be acked; `false` in place of it when the connection is closed.
     pub async fn try_send(&mut self, chunk: &SealedChunk, acked: u64) -> Option<String> {
         let source = Source {
-            cluster: Some("orders".into()),
+            cluster: Some(self.cluster.clone()),
             pod: Some("orders-0".into()),
             ..Source::default()
         };
@@ -102,9 +114,21 @@ impl Sender {
         chunks: &[SealedChunk],
         window: usize,
     ) {
+        Self::deliver_as(address, stream, "orders", chunks, window).await;
+    }
+
+    /// The same for a stream of this cluster.
+    pub async fn deliver_as(
+        address: SocketAddr,
+        stream: StreamId,
+        cluster: &str,
+        chunks: &[SealedChunk],
+        window: usize,
+    ) {
         let mut acked = 0;
         while acked < chunks.len() {
             let mut sender = Self::connect(address, stream).await;
+            sender.change(stream, cluster);
             let mut sent = acked;
             loop {
                 let mut open = true;

@@ -19,6 +19,8 @@ mod outage;
 mod parse;
 mod patroni;
 mod peers;
+mod replicas;
 mod schedule;
 mod secure;
+mod shards;
 mod spooled;
