@@ -99,3 +99,6 @@ impl Compatible {
         Some(chunk.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;
