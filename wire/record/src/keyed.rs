@@ -163,6 +163,7 @@ fn text(value: &[u8]) -> Option<&[u8]> {
 
 /// What a collector of ours wrote in full.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant)] // one at a time, and nearly always the large one
 pub enum FullRecord<'a> {
     /// A record.
     Record(LogRecord<'a>),
@@ -217,10 +218,8 @@ impl KeyedReader {
         time: Timestamp,
     ) -> Option<FullRecord<'s>> {
         let mut read = match full::read(&record.members, time)? {
-            full::Full::Record(record) => record,
-            full::Full::Rejected { raw, reason } => {
-                return Some(FullRecord::Rejected { raw, reason });
-            }
+            FullRecord::Record(record) => record,
+            rejected @ FullRecord::Rejected { .. } => return Some(rejected),
         };
         full::write_rest(&record.members, &mut self.json);
         let beside = self.object.extra_of(&self.json)?.to_vec();

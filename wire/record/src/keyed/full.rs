@@ -4,25 +4,19 @@
 use trunkline_forward::EventTime;
 use trunkline_forward::msgpack::{Reader, Value};
 
-use super::{json, origin, text};
+use super::{FullRecord, json, origin, text};
 use crate::full::{EXTRA, POSITION, RAW, REASON, REJECTED, STREAM, TABLE};
 use crate::{Column, Kind, LogRecord, LogTimezone, Severity, StreamId, Table, Timestamp, iso};
 
 type Member<'a> = (&'a [u8], &'a [u8]);
 
-/// What such a record is; `extra` isn't in it yet.
-pub(super) enum Full<'a> {
-    Record(LogRecord<'a>),
-    Rejected { raw: &'a [u8], reason: &'a [u8] },
-}
-
-/// Reads it; `None` where it isn't one, or where something on its way has changed what its columns hold.
-pub(super) fn read<'a>(members: &[Member<'a>], time: Timestamp) -> Option<Full<'a>> {
+/// Reads it, without its `extra`; `None` where it isn't one, or where something on its way has changed what its columns hold.
+pub(super) fn read<'a>(members: &[Member<'a>], time: Timestamp) -> Option<FullRecord<'a>> {
     place(members)?;
     let find = |name| find(members, name);
     let table = text(find(TABLE)?)?;
     if table == REJECTED {
-        return Some(Full::Rejected { raw: text(find(RAW)?)?, reason: text(find(REASON)?)? });
+        return Some(FullRecord::Rejected { raw: text(find(RAW)?)?, reason: text(find(REASON)?)? });
     }
     let mut record = LogRecord::new(Table::from_name(table)?, time, None);
     for (key, value) in members {
@@ -32,7 +26,7 @@ pub(super) fn read<'a>(members: &[Member<'a>], time: Timestamp) -> Option<Full<'
     }
     // A server always says one.
     (record.table != Table::Postgres || record.error_severity.is_some())
-        .then_some(Full::Record(record))
+        .then_some(FullRecord::Record(record))
 }
 
 /// Its stream and position there, which no other sender's record has.
