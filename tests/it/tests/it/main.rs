@@ -19,6 +19,7 @@ mod outage;
 mod parse;
 mod patroni;
 mod peers;
+mod rolling;
 mod schedule;
 mod secure;
 mod spooled;
