@@ -178,7 +178,7 @@ impl Ingester {
             let largest = limits.max_message.saturating_mul(targets.len());
             let context = receive::Context {
                 limits,
-                memory: Memory::new(config.forward.memory, largest, metrics.clone()),
+                memory: Memory::new(config.forward.memory, largest, targets.len(), metrics.clone()),
                 route: Route::new(shards, targets),
                 metrics: metrics.clone(),
                 foreign: ForeignSenders::new(routes, limits),

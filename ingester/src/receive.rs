@@ -27,7 +27,7 @@ pub use credentials::Credentials;
 pub use foreign::ForeignSenders;
 pub use heartbeat::answer_heartbeats;
 pub use listener::{Context, Listeners, bind, bind_unix, listen};
-pub use memory::{ConnectionMemory, Memory, MemoryPermit};
+pub use memory::{Memory, MemoryPermit, PeerMemory};
 pub use places::Places;
 pub use route::{Route, Target, WriterGone};
 pub use routes::Routes;

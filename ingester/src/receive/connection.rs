@@ -17,7 +17,7 @@ use super::foreign::Converted;
 use super::handshake::{Established, establish};
 use super::socket::{Reader, Socket};
 use super::turns::{Turn, Turns};
-use super::{ConnectionMemory, Context, MemoryPermit, WriterGone, answer};
+use super::{Context, MemoryPermit, PeerMemory, WriterGone, answer};
 use crate::chunk::{Answer, Chunk, Foreign, Refusal, Reply};
 
 /// Forward chunks of one connection that may be unanswered before it is read no further. A collector's window is smaller; what
@@ -40,7 +40,12 @@ const FREE: u64 = 64 << 10;
 /// Serves the connection until its peer ends it, one of its forward chunks is refused, or `stop`.
 ///
 /// After `stop`, or after the peer ended its side, what was received is still answered.
-pub(super) async fn serve(socket: Socket, context: &Context, stop: &CancellationToken) {
+pub(super) async fn serve(
+    socket: Socket,
+    memory: PeerMemory,
+    context: &Context,
+    stop: &CancellationToken,
+) {
     tracing::debug!("connected");
     let established = tokio::select! {
         () = stop.cancelled() => return,
@@ -56,8 +61,7 @@ pub(super) async fn serve(socket: Socket, context: &Context, stop: &Cancellation
     };
     let (answers, queue) = mpsc::channel(MAX_UNANSWERED);
     let closing = stop.child_token();
-    let memory = context.memory.connection();
-    let turns = Turns::new(context.route.count(), MAX_UNANSWERED, context.memory.part());
+    let turns = Turns::new(MAX_UNANSWERED, &memory);
     let connection = Connection { context, credential, memory, turns, answers };
     let read = async {
         match connection.read(&mut reader, server, buf, &closing).await {
@@ -107,7 +111,7 @@ struct Connection<'a> {
     context: &'a Context,
     /// Whose it is; `None` where everybody may send.
     credential: Option<Arc<Credential>>,
-    memory: ConnectionMemory,
+    memory: PeerMemory,
     turns: Turns,
     answers: Sender<Answer>,
 }
@@ -198,11 +202,23 @@ impl Connection<'_> {
     /// The same for a message of another sender, after it was made into a forward chunk of ours.
     async fn take_foreign(&self, message: Message, share: Option<MemoryPermit>) -> Result<(), End> {
         let context = self.context;
-        let share = match share {
+        let mut share = match share {
             Some(share) => share,
             None => self.memory.take(message.packed_len() + OVERHEAD).await,
         };
-        let converted = context.foreign.convert(&message, self.credential.clone()).await?;
+        let converted = loop {
+            let converted = context.foreign.convert(&message, self.credential.clone()).await?;
+            let Some(size) = converted.as_ref().map(|converted| converted.message.packed_len())
+            else {
+                break None;
+            };
+            if self.memory.try_grow(&mut share, size + OVERHEAD) {
+                break converted;
+            }
+            // Held as it came until there is memory for what becomes of it.
+            drop(converted);
+            self.memory.grow(&mut share, size + OVERHEAD).await;
+        };
         let chunk = message.options.chunk.clone();
         drop(message);
         let Some(Converted { header, message, foreign, forbidden }) = converted else {
@@ -254,7 +270,7 @@ struct Share {
 
 impl Share {
     /// Waits until there is memory for an unfinished message of so many bytes.
-    async fn grow(&mut self, announced: u64, memory: &ConnectionMemory) {
+    async fn grow(&mut self, announced: u64, memory: &PeerMemory) {
         if announced > self.bytes.max(FREE) {
             self.permit = None;
             // Bounded by the largest message.

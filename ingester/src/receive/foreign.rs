@@ -12,8 +12,9 @@
 //! A message may hold records of many sources. The records of one source stay in their order and stand together, since the lines of one
 //! log record may be spread over several of them; a number in each says whose it is.
 //!
-//! **Memory.** A message is converted as a whole, and only few at a time. What comes out is compressed, and keeps the share of the memory that
-//! the message had: asking for more while holding some could wait for ever, and it is smaller as a rule.
+//! **Memory.** A message is converted as a whole, and only few at a time. What comes out is compressed, and takes over the share of the memory
+//! that the message had; it is smaller as a rule. Where it isn't, a reserve has the rest ([`super::PeerMemory::grow`]); while that is used
+//! up, what came out is dropped, and the message converted again when there is room.
 
 mod convert;
 mod entries;

@@ -127,7 +127,8 @@ pub async fn listen(
                 continue;
             }
         };
-        let place = places.take(peer.map(|peer| peer.ip()));
+        let address = peer.map(|peer| peer.ip().to_canonical());
+        let place = places.take(address);
         let peer = peer.map_or_else(|| "unix".to_owned(), |peer| peer.to_string());
         let place = match place {
             Ok(place) => place,
@@ -142,7 +143,8 @@ pub async fn listen(
         tasks.spawn(
             async move {
                 context.metrics.connections.inc();
-                connection::serve(socket, &context, &stop).await;
+                let memory = context.memory.of(address);
+                connection::serve(socket, memory, &context, &stop).await;
                 context.metrics.connections.dec();
                 drop(place);
             }

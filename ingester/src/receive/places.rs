@@ -57,7 +57,6 @@ impl Places {
 
     /// Takes one for a connection from `address`.
     pub(super) fn take(&self, address: Option<IpAddr>) -> Result<Place, Full> {
-        let address = address.map(|address| address.to_canonical());
         let mut taken = self.lock();
         if taken.all >= self.most {
             return Err(Full::Connections(self.most));

@@ -1,14 +1,14 @@
 //! What the forward chunks of each database may take of one connection, where there are several: of its places among the unanswered,
-//! and of its part of the memory. So those of a database that is away don't keep the others' from being read.
+//! and of its peer's part of the memory. So those of a database that is away don't keep the others' from being read.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::MemoryPermit;
 use super::patience::Patience;
+use super::{MemoryPermit, PeerMemory};
 
-/// One share for each database. One database needs none: it may take all of the connection's.
+/// One share for each database. One database needs none: it may take all that there is.
 #[derive(Debug)]
 pub(super) struct Turns(Vec<Share>);
 
@@ -31,21 +31,16 @@ pub(super) enum Turn {
 }
 
 impl Turns {
-    /// Of a connection that has so many places, and so many units of the memory.
-    pub(super) fn new(databases: usize, places: usize, units: u32) -> Self {
-        let share = |databases: u32| {
-            let units = (units / databases).max(1);
-            Share {
-                places: Arc::new(Semaphore::new((places / databases as usize).max(1))),
-                memory: Arc::new(Semaphore::new(units as usize)),
-                units,
-                patience: Patience::default(),
-            }
+    /// Of a connection that has so many places, and of its peer's part of the memory.
+    pub(super) fn new(places: usize, memory: &PeerMemory) -> Self {
+        let (databases, units) = memory.databases();
+        let share = |memory: &Arc<Semaphore>| Share {
+            places: Arc::new(Semaphore::new((places / databases.len()).max(1))),
+            memory: Arc::clone(memory),
+            units,
+            patience: Patience::default(),
         };
-        match u32::try_from(databases) {
-            Ok(databases @ 2..) => Self((0..databases).map(|_| share(databases)).collect()),
-            _ => Self(Vec::new()),
-        }
+        Self(databases.iter().map(share).collect())
     }
 
     /// A place for a forward chunk of this database; a sender that asks for no ack waits as long as it takes.
@@ -68,7 +63,11 @@ impl Turns {
 
 #[cfg(test)]
 mod tests {
+    use bytesize::ByteSize;
+
     use super::*;
+    use crate::metrics::Metrics;
+    use crate::receive::Memory;
 
     async fn takes(
         turns: &Turns,
@@ -81,9 +80,15 @@ mod tests {
         }
     }
 
+    /// A peer's part of 100 units.
+    fn memory(databases: usize) -> PeerMemory {
+        let all = ByteSize::kib(800);
+        Memory::new(all, 1 << 10, databases, Metrics::default()).of(None)
+    }
+
     #[tokio::test]
     async fn a_database_that_answers_nothing_takes_no_more_than_its_part() {
-        let turns = Turns::new(2, 4, 100);
+        let turns = Turns::new(4, &memory(2));
         let held = (takes(&turns, 0, 1).await.unwrap(), takes(&turns, 0, 1).await.unwrap());
         assert!(takes(&turns, 0, 1).await.is_none());
         drop(held);
@@ -96,6 +101,6 @@ mod tests {
 
     #[test]
     fn one_database_has_them_all() {
-        assert!(Turns::new(1, 4, 100).0.is_empty());
+        assert!(Turns::new(4, &memory(1)).0.is_empty());
     }
 }

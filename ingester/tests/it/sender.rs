@@ -1,10 +1,10 @@
 //! A collector reduced to its wire.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{
     ChunkBuilder, ChunkLimits, Column, End, Format, LogRecord, LogSettings, Parser, SealedChunk,
@@ -61,7 +61,14 @@ pub fn record_of(table: Table, second: usize, message: &[u8]) -> LogRecord<'_> {
 
 impl Sender {
     pub async fn connect(address: SocketAddr, stream: StreamId) -> Self {
-        let socket = TcpStream::connect(address).await.unwrap();
+        Self::connect_from(Ipv4Addr::LOCALHOST, address, stream).await
+    }
+
+    /// From another address of this machine.
+    pub async fn connect_from(from: Ipv4Addr, address: SocketAddr, stream: StreamId) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let socket = socket.connect(address).await.unwrap();
         Self {
             socket,
             client: Client::new(),
@@ -74,6 +81,11 @@ impl Sender {
     /// What is sent from now on is of this stream and cluster.
     pub fn change(&mut self, stream: StreamId, cluster: &str) {
         (self.stream, self.cluster) = (stream, cluster.to_owned());
+    }
+
+    /// Sends bytes as they are.
+    pub async fn send_raw(&mut self, wire: &[u8]) {
+        self.socket.write_all(wire).await.unwrap();
     }
 
     /// Sends a chunk and answers the id to be acked; `false` in place of it when the connection is closed.
@@ -114,7 +126,8 @@ impl Sender {
         chunks: &[SealedChunk],
         window: usize,
     ) {
-        Self::deliver_as(address, stream, "orders", chunks, window).await;
+        let from = Ipv4Addr::LOCALHOST;
+        Self::deliver_from(from, address, stream, "orders", chunks, window).await;
     }
 
     /// The same for a stream of this cluster.
@@ -125,9 +138,22 @@ impl Sender {
         chunks: &[SealedChunk],
         window: usize,
     ) {
+        let from = Ipv4Addr::LOCALHOST;
+        Self::deliver_from(from, address, stream, cluster, chunks, window).await;
+    }
+
+    /// The same from another address of this machine.
+    pub async fn deliver_from(
+        from: Ipv4Addr,
+        address: SocketAddr,
+        stream: StreamId,
+        cluster: &str,
+        chunks: &[SealedChunk],
+        window: usize,
+    ) {
         let mut acked = 0;
         while acked < chunks.len() {
-            let mut sender = Self::connect(address, stream).await;
+            let mut sender = Self::connect_from(from, address, stream).await;
             sender.change(stream, cluster);
             let mut sent = acked;
             loop {

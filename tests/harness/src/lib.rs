@@ -6,6 +6,7 @@
 //! only: their command line, configuration, sockets and tables.
 
 pub mod binary;
+pub mod clock;
 pub mod config;
 pub mod csv_truth;
 pub mod database;
@@ -14,6 +15,7 @@ pub mod fixtures;
 pub mod installation;
 pub mod instance;
 pub mod load;
+pub mod packages;
 pub mod patroni;
 pub mod ports;
 pub mod process;
@@ -26,6 +28,7 @@ mod supervisor;
 pub mod wait;
 
 pub use binary::Binary;
+pub use clock::Clock;
 pub use config::{CollectorConfig, IngesterConfig};
 pub use database::{Database, Store};
 pub use fixtures::{Corpus, Fixture};

@@ -4,6 +4,7 @@
 
 mod cri;
 mod forward;
+mod keyed;
 
 use std::ops::ControlFlow;
 
@@ -13,16 +14,18 @@ use trunkline_record::{
 
 pub use cri::cri;
 pub use forward::forward;
+pub use keyed::keyed;
 
 /// What a target does with an input; it panics when something doesn't hold.
 pub type Target = fn(&[u8]);
 
 /// Each target by its name, which is that of its seeds' directory too.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("cri", cri),
     ("csvlog", csvlog),
     ("forward", forward),
     ("jsonlog", jsonlog),
+    ("keyed", keyed),
     ("object", object),
     ("patroni", patroni),
     ("stderr", stderr),

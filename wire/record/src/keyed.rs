@@ -11,15 +11,14 @@
 
 mod full;
 mod json;
+mod merge;
 mod origin;
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value as Json};
 use trunkline_forward::Error;
 use trunkline_forward::msgpack::{Reader, Value};
 
-use crate::extra::ESCAPED;
 use crate::object::ObjectReader;
 use crate::{LogRecord, LogSettings, MapError, Reason, Source, Table, Timestamp};
 
@@ -33,8 +32,6 @@ const TAGS: [&[u8]; 2] = [b"_p", b"logtag"];
 const PARTIAL: &[u8] = b"partial_message";
 /// On the last piece.
 const PARTIAL_LAST: &[u8] = b"partial_last";
-/// Where `extra` keeps members whose names the line's own record has too.
-const ENTRY: &str = "entry";
 
 /// A record's members, as they came.
 #[derive(Debug, Clone)]
@@ -240,28 +237,8 @@ impl KeyedReader {
     /// `extra` of a line's record together with what stood beside the line.
     pub fn merge<'s>(&'s mut self, extra: Option<&'s [u8]>, beside: &'s [u8]) -> Option<&'s [u8]> {
         let Some(extra) = extra else { return Some(beside) };
-        let read = |text: &[u8]| serde_json::from_slice::<Map<String, Json>>(text).ok();
-        let (Some(mut all), Some(beside)) = (read(extra), read(beside)) else { return Some(extra) };
-        let escaped = std::str::from_utf8(ESCAPED).unwrap_or_default();
-        let mut clashes = Map::new();
-        for (key, value) in beside {
-            match (all.get_mut(&key), value) {
-                (Some(Json::Array(keys)), Json::Array(more)) if key == escaped => keys.extend(more),
-                (Some(_), value) => {
-                    clashes.insert(key, value);
-                }
-                (None, value) => {
-                    all.insert(key, value);
-                }
-            }
-        }
-        if !clashes.is_empty() {
-            let key = (0..).map(|count| format!("{ENTRY}{}", "_".repeat(count)));
-            if let Some(key) = key.take(64).find(|key| !all.contains_key(key)) {
-                all.insert(key, Json::Object(clashes));
-            }
-        }
-        self.merged = Json::Object(all).to_string().into_bytes();
+        self.merged.clear();
+        merge::merge(extra, beside, &mut self.merged);
         Some(&self.merged)
     }
 }

@@ -1,6 +1,7 @@
 //! Other senders than our collector: what they send arrives as they sent it, once, where it belongs.
 
 pub mod clients;
+mod containers;
 mod wire;
 
 use serde_json::{Value, json};

@@ -20,6 +20,7 @@ mod parse;
 mod patroni;
 mod peers;
 mod replicas;
+mod rolling;
 mod schedule;
 mod secure;
 mod shards;

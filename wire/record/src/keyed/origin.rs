@@ -1,4 +1,5 @@
-//! What a record says of its source: by Trunkline's own names, or as Fluent Bit's and Fluentd's Kubernetes filters put it.
+//! What a record says of its source: by Trunkline's own names, as Fluent Bit's and Fluentd's Kubernetes filters put it, or as Docker's log
+//! driver does.
 
 use trunkline_forward::msgpack::{Reader, Value};
 
@@ -15,6 +16,8 @@ const OF_KUBERNETES: [(&[u8], &[u8]); 4] = [
     (b"host", b"node"),
 ];
 const LABELS: &[u8] = b"labels";
+/// Where Docker's log driver puts a container's name, behind a slash.
+const OF_DOCKER: &[u8] = b"container_name";
 /// Labels by which operators name a pod's cluster: CloudNativePG, StackGres, Crunchy and Percona, Zalando.
 const CLUSTER: [&[u8]; 4] = [
     b"cnpg.io/cluster",
@@ -31,6 +34,9 @@ type Members<'m, 'a> = &'m [(&'a [u8], &'a [u8])];
 /// The source that these members name; what the record says itself comes before what a filter has found out.
 pub(super) fn source(members: Members<'_, '_>) -> Source {
     let mut source = Source::default();
+    if let Some(name) = find(members, OF_DOCKER).and_then(said) {
+        source.container = Some(owned(name.strip_prefix(b"/").unwrap_or(name)));
+    }
     let kubernetes = find(members, KUBERNETES).map(members_of).unwrap_or_default();
     for (theirs, ours) in OF_KUBERNETES {
         set(&mut source, ours, find(&kubernetes, theirs));

@@ -1,7 +1,7 @@
 //! Records of other senders, key by key.
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use trunkline_forward::EventTime;
 use trunkline_forward::msgpack::*;
 
@@ -190,17 +190,52 @@ fn a_record_says_its_source() {
     );
 }
 
+#[track_caller]
+fn check_merge(extra: &str, beside: &str, expected: &str) {
+    let mut reader = KeyedReader::new(&LogSettings::default());
+    let merged = reader.merge(Some(extra.as_bytes()), beside.as_bytes()).unwrap();
+    assert_eq!(std::str::from_utf8(merged).unwrap(), expected);
+}
+
+#[test]
+fn dockers_name_of_a_container_is_one_where_nothing_else_is_known() {
+    let container = |record: Json| KeyedRecord::new(&packed(&record)).unwrap().source().container;
+    let docker = json!({"container_name": "/orders", "log": "x"});
+    assert_eq!(container(docker).as_deref(), Some("orders"));
+    let both = json!({"container_name": "/k8s_x", "kubernetes": {"container_name": "postgres"}});
+    assert_eq!(container(both).as_deref(), Some("postgres"));
+}
+
 #[test]
 fn what_stood_beside_a_line_doesnt_replace_what_it_says() {
-    let mut reader = KeyedReader::new(&LogSettings::default());
-    let merged = reader.merge(
-        Some(br#"{"a":1,"trunkline_escaped":["a"]}"#),
-        br#"{"a":2,"b":3,"trunkline_escaped":["b"]}"#,
+    check_merge(
+        r#"{"a":1,"trunkline_escaped":["a"]}"#,
+        r#"{"a":2,"b":3,"trunkline_escaped":["b"]}"#,
+        r#"{"a":1,"trunkline_escaped":["a","b"],"b":3,"entry":{"a":2}}"#,
     );
-    assert_eq!(
-        serde_json::from_slice::<Json>(merged.unwrap()).unwrap(),
-        json!({"a": 1, "b": 3, "entry": {"a": 2}, "trunkline_escaped": ["a", "b"]})
+    check_merge(
+        r#"{"a":1,"entry":0}"#,
+        r#"{"a":2,"trunkline_escaped":["a"]}"#,
+        r#"{"a":1,"entry":0,"trunkline_escaped":["a"],"entry_":{"a":2}}"#,
     );
+}
+
+#[test]
+fn numbers_beside_a_line_and_in_it_stay_as_they_are_written() {
+    check_merge(
+        r#"{"price":1.10,"id":123456789012345678901234567890}"#,
+        r#"{"n":2.00}"#,
+        r#"{"price":1.10,"id":123456789012345678901234567890,"n":2.00}"#,
+    );
+}
+
+#[test]
+fn more_members_than_are_followed_stay_together() {
+    let many: Vec<String> = (0..300).map(|n| format!("\"k{n}\":{n}")).collect();
+    let many = format!("{{{}}}", many.join(","));
+    let (open, beside) = (many.trim_end_matches('}'), r#"{"k0":"other"}"#);
+    check_merge(&many, beside, &format!("{open},\"entry\":{beside}}}"));
+    check_merge(beside, &many, &format!("{{\"k0\":\"other\",\"entry\":{many}}}"));
 }
 
 #[test]

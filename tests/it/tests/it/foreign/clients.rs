@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use trunkline_harness::installation::cache_dir;
+use trunkline_harness::packages;
 use trunkline_it::PATIENCE;
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
@@ -56,7 +57,7 @@ pub fn node() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         if !works("node", &["--version"]) || !works("npm", &["--version"]) {
-            debian(&["nodejs", "npm"]);
+            packages::install(&["nodejs", "npm"]).unwrap();
         }
         let installed = install("node", &["package.json", "package-lock.json"], |directory| {
             run(Command::new("npm")
@@ -80,7 +81,7 @@ fn python() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         if !works("python3", &["-c", "import ensurepip, venv"]) {
-            debian(&["python3", "python3-venv"]);
+            packages::install(&["python3", "python3-venv"]).unwrap();
         }
         install("python", &["requirements.txt"], |directory| {
             run(Command::new("python3").args(["-m", "venv"]).arg(directory));
@@ -126,11 +127,6 @@ fn works(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
-}
-
-fn debian(packages: &[&str]) {
-    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/dev/setup.sh");
-    run(Command::new(setup).args(packages));
 }
 
 #[track_caller]

@@ -21,6 +21,8 @@ enum Place {
     Ingester(usize),
     /// Two ways to ingesters, then two to the database.
     Proxy(usize),
+    /// Of a collector, or behind those of an ingester.
+    Clock(usize),
     Store,
     Disk,
 }
@@ -89,6 +91,8 @@ impl Faults {
                     fleet.proxies[at].cut();
                     fleet.proxies[at].heal();
                 }
+                // Whichever way it was set, one of the two steps is back.
+                Place::Clock(at) => fleet.services()[at].clock.set(0).unwrap(),
                 Place::Store => {
                     // Recovery needs room.
                     fleet.disk.iter().for_each(|disk| disk.make_room().unwrap());
@@ -106,6 +110,7 @@ impl Faults {
             4..8 => Place::Ingester(random.random_range(0..fleet.ingesters.len())),
             8 => Place::Store,
             9 if fleet.disk.is_some() => Place::Disk,
+            10 | 11 => Place::Clock(random.random_range(0..fleet.services().len())),
             _ => Place::Proxy(random.random_range(0..fleet.proxies.len())),
         }
     }
@@ -151,6 +156,13 @@ impl Faults {
             Place::Disk => {
                 fleet.disk.as_ref().unwrap().fill(0).unwrap();
                 "disk full".to_owned()
+            }
+            Place::Clock(at) => {
+                // From seconds to years, more often back than forward.
+                let seconds = 10_i64.pow(random.random_range(0..9)) * random.random_range(1..9);
+                let seconds = if random.random_bool(0.7) { -seconds } else { seconds };
+                fleet.services()[at].clock.set(seconds).unwrap();
+                format!("clock {at} {seconds:+}s")
             }
             Place::Proxy(at) => {
                 let network = Network::draw(&mut random, at >= 2);

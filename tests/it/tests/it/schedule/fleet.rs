@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use trunkline_harness::{
-    Binary, CollectorConfig, Durability, IngesterConfig, PostgresServer, Process, Proxy, SmallDisk,
-    database,
+    Binary, Clock, CollectorConfig, Durability, IngesterConfig, PostgresServer, Process, Proxy,
+    SmallDisk, database,
 };
 
 use super::writer::{Kind, Life, Writer};
@@ -28,12 +28,16 @@ pub struct Service {
     binary: Binary,
     config: PathBuf,
     log: PathBuf,
+    /// The time of day as it sees it, also after it was started again.
+    pub clock: Clock,
     process: Option<Process>,
 }
 
 impl Service {
-    fn new(binary: Binary, config: PathBuf, log: PathBuf) -> Self {
-        Self { binary, config, log, process: None }
+    /// In the directory `at`.
+    fn new(binary: Binary, config: PathBuf, at: &Path) -> Self {
+        let clock = Clock::new(at.join("clock")).unwrap();
+        Self { binary, config, log: at.join("log"), clock, process: None }
     }
 
     /// Starts it, unless it runs; what was asked to end has its time for that first.
@@ -43,8 +47,10 @@ impl Service {
             // 101 is a panic, more than 128 a signal; one that has just been started may not have listened for SIGTERM yet.
             let is_good = |code| code < 101 || code == 128 + 15;
             assert!(status.code().is_some_and(is_good), "{status}\n{}", ending.log_tail());
+            Clock::forget(ending.pid());
         }
-        self.process = Some(Process::run(self.binary, &self.config, &self.log).unwrap());
+        let command = self.clock.command(&self.binary.run_command(&self.config).unwrap());
+        self.process = Some(Process::spawn(&command, &self.log).unwrap());
     }
 
     pub fn kill(&mut self) {
@@ -52,6 +58,7 @@ impl Service {
         let ended = process.try_wait().unwrap();
         assert!(ended.is_none(), "{ended:?} by itself\n{}", process.log_tail());
         process.kill9().unwrap();
+        Clock::forget(process.pid());
     }
 
     /// Asks it to end; [`Self::start`] waits for that.
@@ -66,6 +73,7 @@ impl Service {
         self.terminate();
         let mut ending = self.process.take().unwrap();
         ending.wait(STOP).unwrap();
+        Clock::forget(ending.pid());
     }
 
     pub fn log(&self) -> String {
@@ -126,7 +134,7 @@ impl Fleet {
             databases.push(way);
             let at = directory.path().join(format!("ingester-{number}"));
             let config = config.write(&at).unwrap();
-            let mut ingester = Service::new(Binary::Ingester, config, at.join("log"));
+            let mut ingester = Service::new(Binary::Ingester, config, &at);
             ingester.start();
             ingesters.push(ingester);
         }
@@ -156,7 +164,7 @@ impl Fleet {
                 .collect();
             let state = at.join("state");
             let config = self.collector_config(&at, &state, number, &writers, random);
-            let mut service = Service::new(Binary::Collector, config, at.join("log"));
+            let mut service = Service::new(Binary::Collector, config, &at);
             service.start();
             self.collectors.push(Collector { service, state, writers });
         }
@@ -217,18 +225,22 @@ impl Fleet {
         self.no_panics();
     }
 
-    fn no_panics(&self) {
+    /// The collectors, and behind them the ingesters.
+    pub fn services(&self) -> Vec<&Service> {
         let collectors = self.collectors.iter().map(|collector| &collector.service);
-        for service in self.ingesters.iter().chain(collectors) {
+        collectors.chain(&self.ingesters).collect()
+    }
+
+    fn no_panics(&self) {
+        for service in self.services() {
             assert!(!service.log().contains("panicked"), "{}", service.log());
         }
     }
 
     /// The ends of all logs.
     pub fn logs(&self) -> String {
-        let collectors = self.collectors.iter().map(|collector| &collector.service);
-        let services = self.ingesters.iter().chain(collectors);
-        services.filter_map(|service| Some(service.process.as_ref()?.log_tail() + "\n")).collect()
+        let tail = |service: &Service| Some(service.process.as_ref()?.log_tail() + "\n");
+        self.services().into_iter().filter_map(tail).collect()
     }
 }
 
