@@ -45,7 +45,15 @@ async fn memory_stays_bounded_while_the_database_is_stuck() {
         let (address, chunks) = (service.forward, chunks.clone());
         deliveries.push(tokio::spawn(async move {
             let from = Ipv4Addr::new(127, 0, 0, stream);
-            Sender::deliver_from(from, address, StreamId([stream; 16]), "orders", &chunks, usize::MAX).await;
+            Sender::deliver_from(
+                from,
+                address,
+                StreamId([stream; 16]),
+                "orders",
+                &chunks,
+                usize::MAX,
+            )
+            .await;
         }));
     }
     // A share smaller than what the next forward chunk needs may stay free.
