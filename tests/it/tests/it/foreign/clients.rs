@@ -129,8 +129,7 @@ fn works(program: &str, arguments: &[&str]) -> bool {
 }
 
 fn debian(packages: &[&str]) {
-    let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/dev/setup.sh");
-    run(Command::new(setup).args(packages));
+    trunkline_harness::installation::set_up(packages).unwrap();
 }
 
 #[track_caller]
