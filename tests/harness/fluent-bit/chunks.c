@@ -272,7 +272,7 @@ void chunks_done(struct chunk *chunk, int output, int answer)
         counts.bytes += chunk->len;
     } else if (answer == RETRY_) {
         counts.retry++;
-        give_up = options.retry_limit >= 0 && chunk->tries++ >= options.retry_limit;
+        give_up = options.retry_limit >= 0 && chunk->tries[output]++ >= options.retry_limit;
         chunk->due = now() + options.retry_pause * (0.5 + (double)(random_number() % 1000) / 1000);
     } else {
         counts.error++;

@@ -75,7 +75,7 @@ struct chunk {
     size_t len, room, records;
     char *file; /* none in memory */
     uint64_t number;
-    long tries;
+    long tries[MAX_INSTANCES]; /* by each output */
     double due;
     int source; /* the input's instance, or -1 */
     bool open, busy;
