@@ -20,12 +20,11 @@ use tokio::{
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{chunk_id, message};
 
-use self::{
-    backlog::Backlog, compatible::Compatible, connection::Upstreams, unacked::Acknowledged,
-};
-pub(crate) use self::{
+pub(crate) use self::connection::client_config;
+use self::{backlog::Backlog, compatible::Compatible, unacked::Acknowledged};
+pub use self::{
     backoff::Backoff,
-    connection::{Wire, client_config},
+    connection::{Upstreams, Wire},
 };
 use crate::{
     config::{Mode, ShipConfig, SpoolConfig},
@@ -344,7 +343,7 @@ impl Ship {
                 compatible.write(chunk, self.one_message, out)?;
             } else {
                 let (stream, source) = (&chunk.stream, &chunk.source);
-                let acked = stream.acked();
+                let acked = Some(stream.acked());
                 message(TAG, &stream.id, source, &stream.path, acked, &chunk.sealed, out);
             }
             if self.one_message {
