@@ -171,7 +171,7 @@ impl ToHost {
             // Where there are bytes but no records, the next event answers for them.
             from: run.at,
             to: sealed.to,
-            acked: run.began,
+            acked: Some(run.began),
             source: (*source).clone(),
             path: Some(stream.path.clone()),
         };
