@@ -206,7 +206,11 @@ impl Config {
         let text = std::fs::read_to_string(file)
             .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
         let environment = Env::prefixed(ENV_PREFIX).filter(|key| !of_a_service(key.as_str()));
-        let figment = Figment::from(Toml::string(&text)).merge(environment.split("__"));
+        Self::extract(Figment::from(Toml::string(&text)).merge(environment.split("__")), file)
+    }
+
+    /// Takes the settings out of `figment` and checks them; `file` is where most of them come from, for messages.
+    pub fn extract(figment: Figment, file: &Path) -> Result<Self, ConfigError> {
         let config: Self = figment.extract().map_err(|error| ConfigError::invalid(file, error))?;
         config.check().map_err(|(key, problem)| ConfigError::Refused {
             file: file.to_owned(),

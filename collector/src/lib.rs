@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod compressed;
 pub mod config;
+pub mod destination;
 pub mod discover;
 pub mod format;
 pub mod identity;

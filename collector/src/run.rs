@@ -8,13 +8,15 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Dispatch;
 
 use crate::{
     checkpoint::{self, Checkpoint, StateDir, StateDirError},
     config::{Config, ConfigError},
+    destination::Destination,
     discover::{kubernetes::Watch, patroni::Patroni},
     metrics::Metrics,
-    outbox::outbox,
+    outbox::{Inbox, outbox},
     ship::Ship,
     sources::Sources,
     spool::Spool,
@@ -156,8 +158,21 @@ impl Collector {
 
     /// Collects until `stop`, then drains: reads no more, ships what is framed, waits for acks within
     /// the grace period, writes the checkpoint.
-    pub async fn run(self) -> Ended {
-        let Self { config, state_dir, streams, spool, sources, .. } = self;
+    pub async fn run(mut self) -> Ended {
+        let config = self.config.ship.clone();
+        let spool = (self.config.spool.clone(), self.spool.take());
+        self.run_into(|inbox, streams, metrics| {
+            Ship::new(config, spool, Arc::clone(streams), inbox, metrics.clone())
+        })
+        .await
+    }
+
+    /// The same with another place to go to, which is made of the way to it.
+    pub async fn run_into<D: Destination>(
+        self,
+        destination: impl FnOnce(Inbox, &Arc<Streams>, &Metrics) -> D,
+    ) -> Ended {
+        let Self { config, state_dir, streams, sources, .. } = self;
         let Self { patroni, listener, wake, metrics, stop, .. } = self;
         let tracker = TaskTracker::new();
         let ended = CancellationToken::new();
@@ -203,16 +218,17 @@ impl Collector {
             metrics.clone(),
             stop.clone(),
         );
-        let thread = match thread::Builder::new().name("tail".into()).spawn(move || tail.run()) {
+        // It logs where this one does.
+        let log = tracing::dispatcher::get_default(Dispatch::clone);
+        let run = move || tracing::dispatcher::with_default(&log, || tail.run());
+        let thread = match thread::Builder::new().name("tail".into()).spawn(run) {
             Ok(thread) => thread,
             Err(error) => {
                 tracing::error!(%error, "no thread for reading");
                 return Ended::Failed;
             }
         };
-        let spool = (config.spool.clone(), spool);
-        let mut ship =
-            Ship::new(config.ship.clone(), spool, Arc::clone(&streams), inbox, metrics.clone());
+        let mut destination = destination(inbox, &streams, &metrics);
         let grace = config.shutdown_grace;
         let grace_over = async {
             stop.cancelled().await;
@@ -220,12 +236,12 @@ impl Collector {
             sleep(grace).await;
         };
         tokio::select! {
-            () = ship.run() => {}
+            () = destination.run() => {}
             () = grace_over => {}
         }
-        let (unacked, left) = (ship.unacked(), ship.put_away());
+        let (unacked, left) = (destination.unacked(), destination.put_away());
         // Its end lets the tail thread end, should it wait for room.
-        drop(ship);
+        drop(destination);
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         ended.cancel();
         tracker.wait().await;

@@ -20,15 +20,15 @@ use tokio::{
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{chunk_id, message};
 
-use self::{
-    backlog::Backlog, compatible::Compatible, connection::Upstreams, unacked::Acknowledged,
-};
-pub(crate) use self::{
+pub(crate) use self::connection::client_config;
+use self::{backlog::Backlog, compatible::Compatible, unacked::Acknowledged};
+pub use self::{
     backoff::Backoff,
-    connection::{Wire, client_config},
+    connection::{Upstreams, Wire},
 };
 use crate::{
     config::{Mode, ShipConfig, SpoolConfig},
+    destination::Destination,
     metrics::Metrics,
     outbox::Inbox,
     spool::Spool,
@@ -130,24 +130,7 @@ impl Ship {
         }
     }
 
-    /// How many forward chunks wait for their acks, in the window and in the spool.
-    pub fn unacked(&self) -> u64 {
-        self.backlog.len()
-    }
-
-    /// Puts what is unacknowledged into the spool, if there is one: nothing more is shipped. Returns how
-    /// many forward chunks will have to be read again.
-    pub fn put_away(&mut self) -> u64 {
-        let left = self.backlog.put_away(std::time::Instant::now());
-        for file in self.backlog.dirty() {
-            self.metrics.spool.synced(file.sync_all());
-        }
-        left
-    }
-
-    /// Runs until the tail thread has ended and everything is acknowledged. May be dropped at any
-    /// moment; what was not acknowledged by then will be read again.
-    pub async fn run(&mut self) {
+    async fn ship(&mut self) {
         let mut backoff = Backoff::new(self.config.backoff_max);
         let mut failures = Failures::default();
         let mut upstreams = Upstreams::new(self.config.clone(), rand::random::<u32>() as usize);
@@ -360,7 +343,7 @@ impl Ship {
                 compatible.write(chunk, self.one_message, out)?;
             } else {
                 let (stream, source) = (&chunk.stream, &chunk.source);
-                let acked = stream.acked();
+                let acked = Some(stream.acked());
                 message(TAG, &stream.id, source, &stream.path, acked, &chunk.sealed, out);
             }
             if self.one_message {
@@ -398,6 +381,26 @@ impl Ship {
         let gauge = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.unacked_chunks.set(gauge(self.backlog.window().len()));
         self.metrics.unacked_bytes.set(gauge(self.backlog.window().bytes()));
+    }
+}
+
+impl Destination for Ship {
+    fn run(&mut self) -> impl Future<Output = ()> {
+        self.ship()
+    }
+
+    /// In the window and in the spool.
+    fn unacked(&self) -> u64 {
+        self.backlog.len()
+    }
+
+    /// In the spool, if there is one.
+    fn put_away(&mut self) -> u64 {
+        let left = self.backlog.put_away(std::time::Instant::now());
+        for file in self.backlog.dirty() {
+            self.metrics.spool.synced(file.sync_all());
+        }
+        left
     }
 }
 

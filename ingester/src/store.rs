@@ -3,6 +3,7 @@
 //!
 //! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`logs`] answers queries.
 
+mod ahead;
 mod backoff;
 mod bisect;
 mod buffers;

@@ -8,6 +8,7 @@ pub mod abi;
 pub mod guard;
 pub mod host;
 pub mod log;
+pub mod thread;
 
 pub use guard::guard;
 pub use host::Host;

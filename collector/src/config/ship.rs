@@ -132,7 +132,11 @@ impl fmt::Display for Addresses {
 }
 
 impl ShipConfig {
-    pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
+    /// What the types alone can't refuse: the first key that is wrong, and why.
+    ///
+    /// # Errors
+    /// Names the key as the collector's configuration has it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
         let refuse = |key, problem: &str| Err((key, problem.to_owned()));
         if self.address.all().is_empty() {
             return refuse("ship.address", "names no host:port");

@@ -183,7 +183,7 @@ impl Receiver {
             stream: header.stream,
             from: header.from,
             to: header.to,
-            acked: header.acked,
+            acked: header.acked.unwrap_or_default(),
             bytes: message.packed_len(),
             source: header.source.clone(),
         };
@@ -206,7 +206,7 @@ impl Receiver {
             }
             let stored = state.streams.entry(header.stream).or_default();
             stored.path = header.path.clone().unwrap_or_default();
-            if header.from > stored.committed && header.from != header.acked {
+            if header.from > stored.committed && Some(header.from) != header.acked {
                 if !state.ignored.contains(&connection) {
                     let breach = format!("{arrival:?} jumps over {}", stored.committed);
                     state.breaches.push(breach);

@@ -251,7 +251,10 @@ impl Connection<'_> {
         let shard = route.shard(&header.source, foreign.as_ref());
         match self.turns.take(shard, &memory, chunk.is_some()).await {
             Turn::Taken(turn) => memory.keep(turn),
-            Turn::Left => return Ok(route.count_left(shard)),
+            Turn::Left => {
+                route.count_left(shard);
+                return Ok(());
+            }
         }
         let Some(reply) = self.reply(chunk).await else { return Ok(()) };
         let received = Instant::now();

@@ -5,7 +5,9 @@
 //! of parts, anything else itself.
 
 use serde::Deserialize;
-use trunkline_record::{Format, LogSettings, Source, Table};
+use trunkline_forward::Options;
+use trunkline_forward::msgpack::{Reader, Value};
+use trunkline_record::{Format, LogSettings, Source, Table, escape};
 
 use crate::config::Error;
 
@@ -37,6 +39,62 @@ pub struct RouteConfig {
     pub node: Option<String>,
     /// The role.
     pub role: Option<String>,
+}
+
+/// The option in which a message brings its own route: a map of the keys above. Our output plugin for Fluent Bit does, by its properties.
+const OPTION: &str = "trunkline_route";
+
+impl RouteConfig {
+    /// The route that a message brings, and the source that it and the tag name; `None` when it brings none that can be used. What it says
+    /// of the source is checked like anything that a sender says.
+    pub(super) fn of_message(options: &Options, tag: &str) -> Option<(TagRoute, Source)> {
+        let map = options.get(OPTION).ok()??;
+        let built = Self::read(map).map(|config| TagRoute::build(&config));
+        let route = match built {
+            Some(Ok(route)) => route,
+            Some(Err((key, reason))) => {
+                tracing::warn!(tag, key, reason, "the route of a message can't be used");
+                return None;
+            }
+            None => return None,
+        };
+        let parts: Vec<&str> = tag.split('.').collect();
+        let mut source = route.source.clone();
+        if !matches(&route.template, &parts, &mut source) {
+            source = route.source.clone();
+        }
+        Some((route, source))
+    }
+
+    fn read(map: &[u8]) -> Option<Self> {
+        let mut config = Self { tag: "**".to_owned(), ..Self::default() };
+        let mut reader = Reader::new(map);
+        let Value::Map(pairs) = reader.read().ok()? else { return None };
+        for _ in 0..pairs {
+            let key = reader.read().ok()?.bytes()?;
+            let value = escape::to_text(reader.read().ok()?.bytes()?).into_owned();
+            let place = match key {
+                b"tag" => {
+                    config.tag = value;
+                    continue;
+                }
+                b"table" => &mut config.table,
+                b"format" => &mut config.format,
+                b"key" => &mut config.key,
+                b"log_timezone" => &mut config.log_timezone,
+                b"log_line_prefix" => &mut config.log_line_prefix,
+                b"namespace" => &mut config.namespace,
+                b"cluster" => &mut config.cluster,
+                b"pod" => &mut config.pod,
+                b"container" => &mut config.container,
+                b"node" => &mut config.node,
+                b"role" => &mut config.role,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        Some(config)
+    }
 }
 
 /// All routes, in their order.
@@ -268,6 +326,36 @@ mod tests {
         let routes = Routes::build(&[first, second]).unwrap();
         assert_eq!(routes.find("a.b").1.namespace.as_deref(), Some("b"));
         assert_eq!(routes.find("b").1.namespace.as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_message_may_bring_its_own_route() {
+        let option = |pairs: &[(&str, &str)]| {
+            use trunkline_forward::msgpack::{write_array, write_map, write_str};
+            let mut wire = Vec::new();
+            write_array(&mut wire, 3);
+            write_str(&mut wire, b"pg.orders-0");
+            write_str(&mut wire, b"");
+            write_map(&mut wire, 1);
+            write_str(&mut wire, OPTION.as_bytes());
+            write_map(&mut wire, u32::try_from(pairs.len()).unwrap());
+            for text in pairs.iter().flat_map(|(key, value)| [key, value]) {
+                write_str(&mut wire, text.as_bytes());
+            }
+            let message = trunkline_forward::Message::decode(&wire.into()).unwrap();
+            RouteConfig::of_message(&message.options, "pg.orders-0")
+        };
+        let (route, source) =
+            option(&[("format", "csvlog"), ("cluster", "c"), ("tag", "pg.<pod>"), ("new", "x")])
+                .unwrap();
+        assert_eq!(route.lines, Lines::Of(Format::Csvlog));
+        assert_eq!(
+            (source.cluster.as_deref(), source.pod.as_deref()),
+            (Some("c"), Some("orders-0"))
+        );
+        let (_, source) = option(&[("pod", "p"), ("tag", "other.<namespace>")]).unwrap();
+        assert_eq!((source.namespace, source.pod.as_deref()), (None, Some("p")));
+        assert!(option(&[("format", "cvslog")]).is_none());
     }
 
     #[test]

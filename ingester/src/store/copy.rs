@@ -9,12 +9,10 @@ use tokio_postgres::CopyInSink;
 use trunkline_forward::{EntryReader, Inflater};
 use trunkline_record::{RecordSlots, Row, Table};
 
-use super::bisect::Piece;
 use super::buffers::{Buffers, FULL, Filled};
+use super::pass::Part;
 use super::rejected::Rejected;
 use super::row::{COPY_HEADER, COPY_TRAILER, RowEncoder};
-use crate::chunk::Chunk;
-
 /// The table whose COPY is a batch's first. With it whatever is no row is dealt with: duplicates, and what goes to `log.rejected`.
 pub(super) const FIRST: Table = Table::Postgres;
 
@@ -61,15 +59,14 @@ impl Copy {
         self.table
     }
 
-    /// Writes the table's records of `piece` from `skip_below` on; what can't be a row is added to `rejected`.
+    /// Writes the table's records of a piece that aren't stored yet; what can't be a row is added to `rejected`.
     pub(super) async fn write(
         &mut self,
-        chunk: &Chunk,
-        piece: &Piece,
-        skip_below: u64,
+        part: &Part<'_>,
         inflater: &mut Inflater,
         rejected: &mut Rejected,
     ) -> Result<Written, CopyError> {
+        let Part { chunk, piece, .. } = *part;
         let unreadable = |error: &dyn std::fmt::Display| CopyError::Unreadable(error.to_string());
         let entries = chunk.message.entries(inflater).map_err(|error| unreadable(&error))?;
         let mut reader = EntryReader::new(entries);
@@ -93,7 +90,7 @@ impl Copy {
             if position >= piece.hi {
                 break;
             }
-            if position < skip_below {
+            if position < part.skip_below || part.stored.has(position) {
                 written.duplicates += u64::from(self.table == FIRST);
                 continue;
             }

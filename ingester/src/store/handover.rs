@@ -43,6 +43,9 @@ struct Other {
     ask_after: Option<Instant>,
 }
 
+/// What another shard has of a stream: all below a position, and ranges beyond it.
+type Had = (i64, Option<String>);
+
 /// Forward chunks that are looked at together.
 const AT_ONCE: usize = 1_000;
 /// Streams that are remembered to be settled. Forgetting costs a little, never more.
@@ -52,12 +55,14 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// How long one that didn't isn't asked again.
 const PAUSE: Duration = Duration::from_secs(30);
 
-const ASK: &str = "SELECT stream, position FROM log.stream WHERE stream = ANY($1::uuid[])";
+const ASK: &str =
+    "SELECT stream, position, ahead::text FROM log.stream WHERE stream = ANY($1::uuid[])";
 
 const TAKE_OVER: &str = "\
-INSERT INTO log.stream AS s (stream, position, namespace, cluster, pod, container, node, role, path) \
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-ON CONFLICT (stream) DO UPDATE SET position = greatest(s.position, excluded.position)";
+INSERT INTO log.stream AS s (stream, position, namespace, cluster, pod, container, node, role, path, ahead) \
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::int8multirange) \
+ON CONFLICT (stream) DO UPDATE SET position = greatest(s.position, excluded.position), \
+ahead = nullif(coalesce(s.ahead, '{}') + coalesce(excluded.ahead, '{}'), '{}')";
 
 impl Handover {
     /// In front of writer `index` of the shard that `own` leads to.
@@ -99,37 +104,38 @@ impl Handover {
             return;
         }
         let streams: Vec<Uuid> = new.keys().map(|stream| uuid(*stream)).collect();
-        let mut found: HashMap<StreamId, i64> = HashMap::new();
+        let mut found: HashMap<StreamId, Vec<Had>> = HashMap::new();
         for other in &mut self.others {
-            for (stream, position) in other.ask(&streams).await {
-                let known = found.entry(stream).or_default();
-                *known = position.max(*known);
+            for (stream, had) in other.ask(&streams).await {
+                found.entry(stream).or_default().push(had);
             }
         }
         if self.settled.len() > SETTLED {
             self.settled.clear();
         }
         for (stream, chunk) in new {
-            let position = found.get(&stream).copied();
-            if let Some(position) = position {
-                self.take_over(chunk, position).await;
+            let found = found.remove(&stream).unwrap_or_default();
+            let position = found.iter().map(|(position, _)| *position).max();
+            for had in &found {
+                self.take_over(chunk, had).await;
             }
             // What is before it may be on its way to another shard: then it will be refused, sent again, and looked for again.
             let ChunkHeader { from, acked, .. } = chunk.header;
-            if from == 0 || from == acked || position.is_some_and(|at| at.cast_unsigned() >= from) {
+            let nothing_before = acked.is_none_or(|acked| from == 0 || from == acked);
+            if nothing_before || position.is_some_and(|at| at.cast_unsigned() >= from) {
                 self.settled.insert(stream);
             }
         }
     }
 
     /// However long it takes: nothing of the stream can be stored before.
-    async fn take_over(&self, chunk: &Chunk, position: i64) {
+    async fn take_over(&self, chunk: &Chunk, had: &Had) {
         let mut backoff = Backoff::default();
         loop {
-            let error = match insert(&self.own, chunk, position).await {
+            let error = match insert(&self.own, chunk, had).await {
                 Ok(()) => {
                     self.health.clear(&self.part);
-                    let stream = chunk.header.stream;
+                    let (stream, position) = (chunk.header.stream, had.0);
                     return tracing::info!(%stream, position, "stream taken over from another shard");
                 }
                 Err(error) => error,
@@ -144,7 +150,7 @@ impl Handover {
 
 impl Other {
     /// The positions of those streams that it has; none when it doesn't answer.
-    async fn ask(&mut self, streams: &[Uuid]) -> Vec<(StreamId, i64)> {
+    async fn ask(&mut self, streams: &[Uuid]) -> Vec<(StreamId, Had)> {
         if self.ask_after.is_some_and(|moment| Instant::now() < moment) {
             return Vec::new();
         }
@@ -163,21 +169,25 @@ impl Other {
     }
 }
 
-async fn positions(pool: &Pool, streams: &[Uuid]) -> Result<Vec<(StreamId, i64)>, PoolError> {
+async fn positions(pool: &Pool, streams: &[Uuid]) -> Result<Vec<(StreamId, Had)>, PoolError> {
     let client = pool.get().await?;
     let rows =
         client.query_typed(ASK, &[(&streams, tokio_postgres::types::Type::UUID_ARRAY)]).await?;
-    Ok(rows.iter().map(|row| (StreamId(row.get::<_, Uuid>(0).into_bytes()), row.get(1))).collect())
+    let read = |row: &tokio_postgres::Row| {
+        (StreamId(row.get::<_, Uuid>(0).into_bytes()), (row.get(1), row.get(2)))
+    };
+    Ok(rows.iter().map(read).collect())
 }
 
-async fn insert(pool: &Pool, chunk: &Chunk, position: i64) -> Result<(), PoolError> {
+async fn insert(pool: &Pool, chunk: &Chunk, (position, ahead): &Had) -> Result<(), PoolError> {
     let header = &chunk.header;
     let stream = uuid(header.stream);
     let source = header.source.fields().map(|(_, value)| value.as_deref());
     let path = header.path.as_deref();
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&stream, &position];
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&stream, position];
     parameters.extend(source.iter().map(|value| value as &(dyn ToSql + Sync)));
     parameters.push(&path);
+    parameters.push(ahead);
     let client = pool.get().await?;
     let inserted = client.execute(TAKE_OVER, &parameters).await;
     if let Err(error) = &inserted {

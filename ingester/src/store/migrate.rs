@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     1 "postgres" "0001_postgres.sql";
     2 "patroni_component" "0002_patroni_component.sql";
     3 "delivered_chunk" "0003_delivered_chunk.sql";
+    4 "stream_ahead" "0004_stream_ahead.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -14,6 +14,7 @@ use tokio_postgres::{CopyInSink, Statement};
 use trunkline_forward::Inflater;
 use trunkline_record::Table;
 
+use super::ahead::Ahead;
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
 use super::copy::{Copy, CopyError, FIRST, Written};
@@ -29,6 +30,8 @@ pub(super) struct Part<'a> {
     pub piece: &'a Piece,
     /// Records below this position are stored already.
     pub skip_below: u64,
+    /// And these.
+    pub stored: Ahead,
 }
 
 /// What was copied.
@@ -111,8 +114,8 @@ async fn write(
     copied: &mut Copied,
     inflater: &mut Inflater,
 ) -> Result<Written, Failure> {
-    let Part { chunk, piece, skip_below } = *part;
-    let written = copy.write(chunk, piece, skip_below, inflater, &mut copied.rejected).await;
+    let piece = part.piece;
+    let written = copy.write(part, inflater, &mut copied.rejected).await;
     let written = written.map_err(|error| match error {
         CopyError::Database(error) => Failure::Database(error),
         CopyError::Unreadable(reason) => Failure::Unreadable { chunk: piece.chunk, reason },

@@ -4,14 +4,25 @@ use std::collections::HashMap;
 
 use trunkline_record::StreamId;
 
+use super::ahead::Ahead;
+
 /// How far the streams of one transaction are, as the database said and as the transaction moves them.
 #[derive(Debug, Default)]
-pub(super) struct Positions(HashMap<StreamId, Option<u64>>);
+pub(super) struct Positions(HashMap<StreamId, Reached>);
+
+/// What is stored of a stream.
+#[derive(Debug, Default)]
+struct Reached {
+    /// All below this is; `None` for a stream that was never seen.
+    committed: Option<u64>,
+    /// And this.
+    ahead: Ahead,
+}
 
 impl Positions {
     /// This stream has a row; `None` for its position when the row was made by this transaction.
-    pub(super) fn insert(&mut self, stream: StreamId, committed: Option<u64>) {
-        self.0.insert(stream, committed);
+    pub(super) fn insert(&mut self, stream: StreamId, committed: Option<u64>, ahead: Ahead) {
+        self.0.insert(stream, Reached { committed, ahead });
     }
 
     /// Whether this stream has a row.
@@ -21,7 +32,12 @@ impl Positions {
 
     /// Up to where this stream is stored.
     pub(super) fn committed(&self, stream: StreamId) -> Option<u64> {
-        self.0.get(&stream).copied().flatten()
+        self.0.get(&stream)?.committed
+    }
+
+    /// What is stored of this stream beyond that.
+    pub(super) fn ahead(&self, stream: StreamId) -> Option<&Ahead> {
+        self.0.get(&stream).map(|reached| &reached.ahead)
     }
 
     /// Judges a claim on top of those before it. Claims have to come in the order in which their forward chunks arrived.
@@ -30,10 +46,34 @@ impl Positions {
     /// stream for such a reason; and if one were, what follows it would begin above the stream's position and be refused here.
     pub(super) fn claim(&mut self, stream: StreamId, claim: Claim) -> Verdict {
         // A stream without a row was offered none, since nothing that it claims can be its beginning.
-        let Some(committed) = self.0.get_mut(&stream) else { return Verdict::Refuse };
-        let verdict = judge(*committed, claim);
-        if let Verdict::Store { .. } = verdict {
-            *committed = Some(claim.to);
+        let Some(reached) = self.0.get_mut(&stream) else { return Verdict::Refuse };
+        reached.claim(claim)
+    }
+}
+
+impl Reached {
+    fn claim(&mut self, claim: Claim) -> Verdict {
+        let Self { committed, ahead } = self;
+        let below = committed.unwrap_or_default();
+        if ahead.covers(claim.from.max(below), claim.to) {
+            return Verdict::Duplicate;
+        }
+        let mut verdict = match claim.acked {
+            Some(acked) => judge(*committed, claim, acked),
+            None if claim.to <= below => Verdict::Duplicate,
+            None => Verdict::Store { skip_below: below, stored: Ahead::default(), gap: None },
+        };
+        let Verdict::Store { stored, gap, .. } = &mut verdict else { return verdict };
+        *stored = ahead.within(claim.from, claim.to);
+        if claim.acked.is_some() || claim.from <= below {
+            *committed = Some(ahead.reach(claim.to));
+            return verdict;
+        }
+        *committed = Some(below);
+        ahead.insert(claim.from, claim.to);
+        if let Some((begin, end)) = ahead.too_many() {
+            *committed = Some(ahead.reach(end));
+            *gap = Some(begin - below);
         }
         verdict
     }
@@ -46,12 +86,12 @@ pub(super) struct Claim {
     pub from: u64,
     /// Where it ends.
     pub to: u64,
-    /// Up to where its sender holds acks, so that nothing older is on its way.
-    pub acked: u64,
+    /// Up to where its sender holds acks, so that nothing older is on its way; `None` when that isn't known, since it keeps no order.
+    pub acked: Option<u64>,
 }
 
 /// What is to be done about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// All of it is stored already.
     Duplicate,
@@ -59,6 +99,8 @@ pub(super) enum Verdict {
     Store {
         /// Records below this position are stored already.
         skip_below: u64,
+        /// And these.
+        stored: Ahead,
         /// Bytes of the stream that are missing before it, and that its sender will not send again.
         gap: Option<u64>,
     },
@@ -67,26 +109,21 @@ pub(super) enum Verdict {
 }
 
 /// `committed` is the position up to which the stream is stored, `None` for a stream that was never seen.
-fn judge(committed: Option<u64>, claim: Claim) -> Verdict {
+fn judge(committed: Option<u64>, claim: Claim, acked: u64) -> Verdict {
+    let store = |skip_below, gap| Verdict::Store { skip_below, stored: Ahead::default(), gap };
     match committed {
         Some(committed) if claim.to <= committed => Verdict::Duplicate,
-        Some(committed) if claim.from <= committed => {
-            Verdict::Store { skip_below: committed, gap: None }
-        }
-        Some(committed) if claim.from == claim.acked => {
-            Verdict::Store { skip_below: claim.from, gap: Some(claim.from - committed) }
-        }
+        Some(committed) if claim.from <= committed => store(committed, None),
+        Some(committed) if claim.from == acked => store(claim.from, Some(claim.from - committed)),
         // The beginning of the file is also the beginning of what can be missing.
-        None if claim.from == claim.acked || claim.from == 0 => {
-            Verdict::Store { skip_below: claim.from, gap: None }
-        }
+        None if claim.from == acked || claim.from == 0 => store(claim.from, None),
         _ => Verdict::Refuse,
     }
 }
 
 /// Whether a stream that was never seen may begin with this.
 pub(super) fn can_begin(claim: Claim) -> bool {
-    judge(None, claim) != Verdict::Refuse
+    claim.acked.is_none_or(|acked| judge(None, claim, acked) != Verdict::Refuse)
 }
 
 #[cfg(test)]
@@ -98,18 +135,22 @@ mod tests {
     use super::*;
 
     fn check(committed: Option<u64>, (from, to, acked): (u64, u64, u64), verdict: Verdict) {
-        assert_eq!(judge(committed, Claim { from, to, acked }), verdict);
+        assert_eq!(judge(committed, Claim { from, to, acked: Some(acked) }, acked), verdict);
+    }
+
+    fn store(skip_below: u64, gap: Option<u64>) -> Verdict {
+        Verdict::Store { skip_below, stored: Ahead::default(), gap }
     }
 
     #[test]
     fn what_follows_is_stored() {
-        check(Some(100), (100, 200, 0), Verdict::Store { skip_below: 100, gap: None });
+        check(Some(100), (100, 200, 0), store(100, None));
     }
 
     #[test]
     fn what_is_stored_is_skipped() {
         check(Some(200), (100, 200, 0), Verdict::Duplicate);
-        check(Some(150), (100, 200, 0), Verdict::Store { skip_below: 150, gap: None });
+        check(Some(150), (100, 200, 0), store(150, None));
     }
 
     #[test]
@@ -120,13 +161,13 @@ mod tests {
 
     #[test]
     fn a_stream_may_begin_where_its_sender_has_nothing_older() {
-        check(None, (0, 100, 0), Verdict::Store { skip_below: 0, gap: None });
-        check(None, (500, 600, 500), Verdict::Store { skip_below: 500, gap: None });
+        check(None, (0, 100, 0), store(0, None));
+        check(None, (500, 600, 500), store(500, None));
     }
 
     #[test]
     fn a_database_that_lost_commits_goes_on_and_counts_the_gap() {
-        check(Some(100), (500, 600, 500), Verdict::Store { skip_below: 500, gap: Some(400) });
+        check(Some(100), (500, 600, 500), store(500, Some(400)));
     }
 
     #[test]
@@ -176,6 +217,45 @@ mod tests {
     }
 
     proptest! {
+        /// A sender that keeps no order: ranges come in any order, again, and cut in other places; an orderly one may take over in between.
+        #[test]
+        fn ranges_in_any_order_are_stored_once(
+            claims in prop::collection::vec((0..100_u64, 1..30_u64, any::<bool>()), 0..60)
+        ) {
+            let mut positions = Positions::default();
+            let mut stored = [0_u8; 200];
+            let mut claimed = [false; 200];
+            for (from, len, ordered) in claims {
+                let to = from + len;
+                let reached = positions.committed(STREAM);
+                // An orderly one goes on where all is stored.
+                let (from, to, acked) = match reached {
+                    Some(reached) if ordered => (reached.min(from), to.max(reached.min(from)), Some(0)),
+                    _ => (from, to, None),
+                };
+                if !positions.has(STREAM) {
+                    positions.insert(STREAM, None, Ahead::default());
+                }
+                if let Verdict::Store { skip_below, stored: ahead, gap } = positions.claim(STREAM, Claim { from, to, acked }) {
+                    prop_assert_eq!(gap, None);
+                    for at in (from..to).filter(|at| *at >= skip_below && !ahead.has(*at)) {
+                        stored[usize::try_from(at).unwrap()] += 1;
+                    }
+                }
+                for at in from..to {
+                    claimed[usize::try_from(at).unwrap()] = true;
+                }
+                for (times, claimed) in stored.iter().zip(claimed) {
+                    prop_assert_eq!(*times, u8::from(claimed));
+                }
+                let below = positions.committed(STREAM).unwrap_or_default();
+                let ahead = positions.ahead(STREAM).unwrap();
+                for (at, claimed) in (0..).zip(claimed) {
+                    prop_assert_eq!(at < below || ahead.has(at), claimed);
+                }
+            }
+        }
+
         #[test]
         fn whatever_breaks_each_byte_is_stored_once_and_in_order(steps in prop::collection::vec(step(), 0..300)) {
             let mut connections = vec![Connection::default()];
@@ -188,7 +268,7 @@ mod tests {
                 match step {
                     Step::Send => {
                         if sent < CHUNKS && sent - acked < 4 {
-                            let claim = Claim { from: sent * BYTES, to: (sent + 1) * BYTES, acked: acked * BYTES };
+                            let claim = Claim { from: sent * BYTES, to: (sent + 1) * BYTES, acked: Some(acked * BYTES) };
                             connections.last_mut().unwrap().on_the_way.push_back(claim);
                             sent += 1;
                         }
@@ -199,7 +279,7 @@ mod tests {
                         // As a transaction does: a row is made when there is none and the claim can be a beginning.
                         let mut positions = Positions::default();
                         if committed.is_some() || can_begin(claim) {
-                            positions.insert(STREAM, committed);
+                            positions.insert(STREAM, committed, Ahead::default());
                         }
                         match positions.claim(STREAM, claim) {
                             Verdict::Refuse => {
@@ -211,7 +291,7 @@ mod tests {
                                 continue;
                             }
                             Verdict::Duplicate => {}
-                            Verdict::Store { skip_below, gap } => {
+                            Verdict::Store { skip_below, gap, .. } => {
                                 prop_assert_eq!(gap, None);
                                 stored.extend(skip_below.max(claim.from)..claim.to);
                                 committed = positions.committed(STREAM);

@@ -19,15 +19,15 @@ ON CONFLICT (stream) DO NOTHING RETURNING stream";
 
 /// Locks ascending, so that two transactions never wait for each other.
 pub(super) const LOCK_STREAMS: &str = "\
-SELECT stream, position FROM log.stream WHERE stream = ANY($1::uuid[]) ORDER BY stream FOR UPDATE";
+SELECT stream, position, ahead::text FROM log.stream WHERE stream = ANY($1::uuid[]) ORDER BY stream FOR UPDATE";
 
 /// Moves the positions of streams that are locked.
 pub(super) const MOVE_STREAMS: &str = "\
 UPDATE log.stream AS s \
 SET position = n.position, role = n.role, path = n.path, last_seen = now(), gaps = s.gaps + n.gaps, \
-gap_bytes = s.gap_bytes + n.gap_bytes \
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[]) \
-AS n (stream, position, role, path, gaps, gap_bytes) WHERE s.stream = n.stream";
+gap_bytes = s.gap_bytes + n.gap_bytes, ahead = n.ahead::int8multirange \
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[]) \
+AS n (stream, position, role, path, gaps, gap_bytes, ahead) WHERE s.stream = n.stream";
 
 /// Where a stream's position goes.
 #[derive(Debug, Default)]
@@ -37,6 +37,8 @@ pub(super) struct Move {
     pub claim: usize,
     pub gaps: i64,
     pub gap_bytes: i64,
+    /// What is stored beyond it.
+    pub ahead: Option<String>,
 }
 
 /// The parameters of [`NEW_STREAMS`].
@@ -69,7 +71,8 @@ impl<'a> NewStreams<'a> {
             }
             new.streams.push(uuid(header.stream));
             // Fits a signed number, as every position in a header.
-            new.positions.push(piece.lo.cast_signed());
+            let begins = if header.acked.is_some() { piece.lo } else { 0 };
+            new.positions.push(begins.cast_signed());
             for (column, (_, value)) in new.source.iter_mut().zip(header.source.fields()) {
                 column.push(value.as_deref());
             }
@@ -103,6 +106,7 @@ pub(super) struct Moves<'a> {
     paths: Vec<Option<&'a str>>,
     gaps: Vec<i64>,
     gap_bytes: Vec<i64>,
+    ahead: Vec<Option<&'a str>>,
 }
 
 impl<'a> Moves<'a> {
@@ -110,7 +114,7 @@ impl<'a> Moves<'a> {
         self.streams.is_empty()
     }
 
-    pub(super) fn new(moves: &BTreeMap<StreamId, Move>, claims: &[(&'a Chunk, &Piece)]) -> Self {
+    pub(super) fn new(moves: &'a BTreeMap<StreamId, Move>, claims: &[(&'a Chunk, &Piece)]) -> Self {
         let mut new = Self::default();
         for (stream, to) in moves {
             let header = &claims[to.claim].0.header;
@@ -121,12 +125,21 @@ impl<'a> Moves<'a> {
             new.paths.push(header.path.as_deref());
             new.gaps.push(to.gaps);
             new.gap_bytes.push(to.gap_bytes);
+            new.ahead.push(to.ahead.as_deref());
         }
         new
     }
 
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 6] {
-        [&self.streams, &self.positions, &self.roles, &self.paths, &self.gaps, &self.gap_bytes]
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 7] {
+        [
+            &self.streams,
+            &self.positions,
+            &self.roles,
+            &self.paths,
+            &self.gaps,
+            &self.gap_bytes,
+            &self.ahead,
+        ]
     }
 }
 

@@ -23,6 +23,7 @@ use trunkline_forward::{Inflater, Limits};
 use trunkline_record::{StreamId, Table};
 use uuid::Uuid;
 
+use super::ahead::Ahead;
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
 use super::delivered::{Delivered, DeliveredMoves, LOCK_CHUNKS, MOVE_CHUNKS, NEW_CHUNKS};
@@ -69,6 +70,9 @@ pub(super) enum Failure {
     /// A stream's row went away since it was last seen.
     #[error("a row of log.stream has been deleted")]
     StreamGone,
+    /// Somebody has put there what we don't write.
+    #[error("ahead of a row of log.stream holds ranges without an end")]
+    UnknownRanges,
     /// One forward chunk can't be read.
     #[error("{reason}")]
     Unreadable {
@@ -227,11 +231,17 @@ impl Transactions {
         let (made_chunks, locked_chunks, sink) = (made_chunks?, locked_chunks?, sink?);
         let stream = |row: &Row| StreamId(row.get::<_, Uuid>(0).into_bytes());
         let mut positions = Positions::default();
-        for row in locked.iter().chain(&locked_chunks) {
-            positions.insert(stream(row), Some(row.get::<_, i64>(1).max(0).cast_unsigned()));
+        let position = |row: &Row| Some(row.get::<_, i64>(1).max(0).cast_unsigned());
+        for row in &locked {
+            let ahead = row.get::<_, Option<&str>>(2).map(Ahead::parse);
+            let ahead = ahead.unwrap_or_else(|| Some(Ahead::default()));
+            positions.insert(stream(row), position(row), ahead.ok_or(Failure::UnknownRanges)?);
+        }
+        for row in &locked_chunks {
+            positions.insert(stream(row), position(row), Ahead::default());
         }
         for row in made.iter().chain(&made_chunks) {
-            positions.insert(stream(row), None);
+            positions.insert(stream(row), None, Ahead::default());
         }
         Ok((positions, sink))
     }
@@ -250,7 +260,9 @@ impl Transactions {
             .iter()
             .zip(verdicts)
             .filter_map(|(&(chunk, piece), verdict)| match verdict {
-                Verdict::Store { skip_below, .. } => Some(Part { chunk, piece, skip_below }),
+                Verdict::Store { skip_below, stored, .. } => {
+                    Some(Part { chunk, piece, skip_below, stored })
+                }
                 _ => None,
             })
             .collect();
@@ -321,7 +333,7 @@ fn decide(positions: &mut Positions, claims: &[(&Chunk, &Piece)]) -> Decision {
         let header = &chunk.header;
         let committed = positions.committed(header.stream);
         let verdict = positions.claim(header.stream, piece.claim(chunk));
-        match verdict {
+        match &verdict {
             Verdict::Duplicate => {
                 decision.stored.duplicates += chunk.message.options.size.unwrap_or_default();
             }
@@ -331,9 +343,10 @@ fn decide(positions: &mut Positions, claims: &[(&Chunk, &Piece)]) -> Decision {
                     Some(_) => &mut decision.delivered,
                 };
                 let to = moves.entry(header.stream).or_default();
-                to.position = piece.hi;
+                to.position = positions.committed(header.stream).unwrap_or_default();
+                to.ahead = positions.ahead(header.stream).and_then(Ahead::to_text);
                 to.claim = index;
-                if let Some(bytes) = gap {
+                if let Some(bytes) = *gap {
                     to.gaps += 1;
                     // Below the position, which fits a signed number.
                     to.gap_bytes += bytes.cast_signed();
@@ -341,7 +354,8 @@ fn decide(positions: &mut Positions, claims: &[(&Chunk, &Piece)]) -> Decision {
                 }
             }
             Verdict::Refuse => {
-                let (stream, from, acked) = (header.stream, piece.lo, header.acked);
+                let (stream, from, acked) =
+                    (header.stream, piece.lo, header.acked.unwrap_or_default());
                 decision
                     .stored
                     .refused

@@ -125,6 +125,7 @@ impl Writer {
                     continue;
                 }
                 Failure::StreamGone => Class::Transient("stream_gone"),
+                Failure::UnknownRanges => Class::Transient("unknown_ranges"),
                 Failure::Pool(PoolError::Database(error)) => match Class::of(error) {
                     // A connection that can't be made says nothing about rows.
                     Class::Row | Class::Internal => Class::Transient("connection"),

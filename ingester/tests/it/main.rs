@@ -15,3 +15,4 @@ mod service;
 mod shards;
 mod tables;
 mod trouble;
+mod unordered;

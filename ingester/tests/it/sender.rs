@@ -89,7 +89,14 @@ impl Sender {
     }
 
     /// Sends a chunk and answers the id to be acked; `false` in place of it when the connection is closed.
-    pub async fn try_send(&mut self, chunk: &SealedChunk, acked: u64) -> Option<String> {
+    ///
+    /// Without `acked` it is one of a sender that keeps no order.
+    pub async fn try_send(
+        &mut self,
+        chunk: &SealedChunk,
+        acked: impl Into<Option<u64>>,
+    ) -> Option<String> {
+        let acked = acked.into();
         let source = Source {
             cluster: Some(self.cluster.clone()),
             pod: Some("orders-0".into()),
@@ -101,7 +108,7 @@ impl Sender {
         Some(chunk_id(&self.stream, chunk.from, chunk.to))
     }
 
-    pub async fn send(&mut self, chunk: &SealedChunk, acked: u64) -> String {
+    pub async fn send(&mut self, chunk: &SealedChunk, acked: impl Into<Option<u64>>) -> String {
         self.try_send(chunk, acked).await.expect("an open connection")
     }
 

@@ -33,8 +33,9 @@ impl Binary {
     /// binaries up to date first, once in a process; for another executable (demo, benchmarks) they must be there.
     pub fn path(self) -> Result<PathBuf> {
         static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let directory =
-            DIRECTORY.get_or_init(|| find_or_build().map_err(|error| format!("{error:#}")));
+        let crates = [Self::Collector.name(), Self::Ingester.name()];
+        let build = || find_or_build(&crates, "--bins").map_err(|error| format!("{error:#}"));
+        let directory = DIRECTORY.get_or_init(build);
         let path = directory.as_ref().map_err(|error| anyhow!("{error}"))?.join(self.name());
         ensure!(
             path.is_file(),
@@ -66,21 +67,18 @@ impl Binary {
     }
 }
 
-/// The directory of the profile that we were built with, after building the services where cargo built us for a test.
-fn find_or_build() -> Result<PathBuf> {
+/// The directory of the profile that we were built with, after building these crates where cargo built us for a test; `targets` says what
+/// of them.
+pub(crate) fn find_or_build(crates: &[&str], targets: &str) -> Result<PathBuf> {
     let executable = env::current_exe().context("find this executable")?;
-    let directory = executable.parent().context("this executable has no directory")?;
-    if !directory.ends_with("deps") {
-        return Ok(directory.to_owned());
-    }
-    let profile = directory.parent().context("deps has no parent")?;
-    if env::var_os(BUILT).is_some() {
+    let profile = profile_of(&executable)?;
+    if executable.parent() == Some(profile) || env::var_os(BUILT).is_some() {
         return Ok(profile.to_owned());
     }
     let target = profile.parent().context("the profile's directory has no parent")?;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.arg("build").arg("--quiet").arg("--target-dir").arg(target);
-    cargo.args(["-p", Binary::Collector.name(), "-p", Binary::Ingester.name(), "--bins"]);
+    cargo.arg("build").arg("--quiet").arg("--target-dir").arg(target).arg(targets);
+    cargo.args(crates.iter().flat_map(|name| ["-p", name]));
     if profile.ends_with("release") {
         cargo.arg("--release");
     }
@@ -92,4 +90,19 @@ fn find_or_build() -> Result<PathBuf> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(profile.to_owned())
+}
+
+/// The directory of the profile that we were built with.
+pub(crate) fn profile_directory() -> Result<PathBuf> {
+    let executable = env::current_exe().context("find this executable")?;
+    Ok(profile_of(&executable)?.to_owned())
+}
+
+/// The directory of the profile that an executable was built with; that of a test is in a directory of it.
+fn profile_of(executable: &Path) -> Result<&Path> {
+    let directory = executable.parent().context("this executable has no directory")?;
+    if directory.ends_with("deps") {
+        return directory.parent().context("deps has no parent");
+    }
+    Ok(directory)
 }

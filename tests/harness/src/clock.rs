@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::packages;
+use crate::installation::set_up;
 
 /// A clock that differs from the system's by what was set last.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Clock {
         let library = match library() {
             Some(library) => library,
             None => {
-                packages::install(&["libfaketime"])?;
+                set_up(&["libfaketime"])?;
                 library().context("libfaketime isn't in /usr/lib/*/faketime: install it")?
             }
         };

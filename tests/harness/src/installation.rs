@@ -66,6 +66,19 @@ pub fn cache_dir() -> Result<PathBuf> {
     directory.canonicalize().with_context(|| format!("resolve {}", directory.display()))
 }
 
+/// Has these Debian packages installed, as `deploy/dev/setup.sh` does; where they are, it does nothing.
+pub fn set_up(packages: &[&str]) -> Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/dev/setup.sh");
+    let output = Command::new(&script).args(packages).output().context("run setup.sh")?;
+    ensure!(
+        output.status.success(),
+        "{}: {}",
+        script.display(),
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(())
+}
+
 /// Whether this process runs as root.
 pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()

@@ -55,7 +55,7 @@ impl Sender {
             &self.stream,
             &source,
             "/log/orders.csv",
-            acked as u64,
+            Some(acked as u64),
             &chunk,
             &mut wire,
         );

@@ -280,13 +280,13 @@ pub fn chunk_id(stream: &StreamId, from: u64, to: u64) -> String {
     format!("{stream}:{from}-{to}")
 }
 
-/// Appends the message that carries `chunk`, with what its sender knows of acks at this moment.
+/// Appends the message that carries `chunk`, with what its sender knows of acks at this moment; see [`crate::ChunkHeader::acked`].
 pub fn message(
     tag: &str,
     stream: &StreamId,
     source: &Source,
     path: &str,
-    acked: u64,
+    acked: Option<u64>,
     chunk: &SealedChunk,
     out: &mut Vec<u8>,
 ) {

@@ -21,8 +21,8 @@ pub struct ChunkHeader {
     pub from: u64,
     /// Position behind the last record.
     pub to: u64,
-    /// The position up to which the sender holds acks.
-    pub acked: u64,
+    /// The position up to which the sender holds acks; `None` of a sender that keeps no order, and claims this range alone.
+    pub acked: Option<u64>,
     /// Where the stream comes from.
     pub source: Source,
     /// The file's path, for people.
@@ -78,7 +78,7 @@ impl ChunkHeader {
                 }
                 b"from" => from = reader.read()?.unsigned(),
                 b"to" => to = reader.read()?.unsigned(),
-                b"acked" => acked = reader.read()?.unsigned(),
+                b"acked" => acked = Some(reader.read()?.unsigned()),
                 b"path" => path = text(reader.read()?),
                 key => match source.field_mut(key) {
                     Some(field) => *field = text(reader.read()?),
@@ -105,7 +105,7 @@ impl ChunkHeader {
             stream: stream.ok_or(HeaderError::Key("stream"))?,
             from,
             to,
-            acked: position(acked, "acked")?,
+            acked: acked.map(|acked| position(acked, "acked")).transpose()?,
             source,
             path,
         })
@@ -121,7 +121,7 @@ fn text(value: Value<'_>) -> Option<String> {
 pub(crate) fn write(
     out: &mut Vec<u8>,
     stream: &StreamId,
-    (from, to, acked): (u64, u64, u64),
+    (from, to, acked): (u64, u64, Option<u64>),
     source: &Source,
     path: &str,
 ) {
@@ -129,15 +129,17 @@ pub(crate) fn write(
     let present = fields.iter().filter(|(_, value)| value.is_some()).count();
     // At most six.
     #[allow(clippy::cast_possible_truncation)]
-    write_map(out, 6 + present as u32);
+    write_map(out, 5 + u32::from(acked.is_some()) + present as u32);
     let key = |out: &mut Vec<u8>, name: &str| write_str(out, name.as_bytes());
     key(out, "v");
     write_uint(out, VERSION);
     key(out, "stream");
     write_bin(out, &stream.0);
-    for (name, value) in [("from", from), ("to", to), ("acked", acked)] {
-        key(out, name);
-        write_uint(out, value);
+    for (name, value) in [("from", Some(from)), ("to", Some(to)), ("acked", acked)] {
+        if let Some(value) = value {
+            key(out, name);
+            write_uint(out, value);
+        }
     }
     key(out, "path");
     write_str(out, path.as_bytes());

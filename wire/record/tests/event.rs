@@ -36,7 +36,7 @@ fn entries(log: &[u8], format: Format, settings: &LogSettings) -> Vec<u8> {
 fn header(to: u64) -> ChunkHeader {
     let source = Source { pod: Some("orders-0".into()), ..Source::default() };
     let path = Some("/log/a.csv".into());
-    ChunkHeader { stream: StreamId([7; 16]), from: 0, to, acked: 0, source, path }
+    ChunkHeader { stream: StreamId([7; 16]), from: 0, to, acked: Some(0), source, path }
 }
 
 fn events(entries: &[u8]) -> Vec<u8> {

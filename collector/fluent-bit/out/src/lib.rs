@@ -1,19 +1,35 @@
 //! Fluent Bit's output `trunkline`: ships to a Trunkline ingester, and answers when that has acknowledged.
+//!
+//! The exported functions stand here; all else is safe Rust: [`settings`] from the properties, [`instances`] that run, each an [`instance`]
+//! with a thread, on which the [`courier`] has what is flushed [`convert`]ed and sent.
 
-#![allow(unsafe_code)] // the exported functions of a C interface
+mod convert;
+mod courier;
+mod instance;
+mod instances;
+mod settings;
 
-use std::ffi::{c_char, c_int, c_void};
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    ptr, slice,
+    sync::Arc,
+};
 
 use trunkline_fluent_bit::{
-    abi::{self, OutputPlugin, PluginDef},
+    Host,
+    abi::{self, OutputPlugin, PluginDef, level},
     guard, host,
 };
+
+use instance::Instance;
+use settings::Settings;
 
 /// Says who this plugin is.
 ///
 /// # Safety
 /// `def` is the host's.
 #[unsafe(no_mangle)]
+#[allow(unsafe_code)] // a C interface
 pub unsafe extern "C" fn FLBPluginRegister(def: *mut PluginDef) -> c_int {
     guard(-1, || {
         let (name, description) = (c"trunkline", c"Exactly-once delivery to a Trunkline ingester");
@@ -27,26 +43,81 @@ pub unsafe extern "C" fn FLBPluginRegister(def: *mut PluginDef) -> c_int {
 /// # Safety
 /// `plugin` is the host's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn FLBPluginInit(_plugin: *mut OutputPlugin) -> c_int {
-    guard(abi::ERROR, || abi::OK)
+#[allow(unsafe_code)] // a C interface
+pub unsafe extern "C" fn FLBPluginInit(plugin: *mut OutputPlugin) -> c_int {
+    guard(abi::ERROR, || {
+        let number = instances::number();
+        // SAFETY: the caller says so, and this call hasn't returned.
+        let host = unsafe { Host::of_output(plugin, format!("output:trunkline:{number}")) };
+        let Some(host) = host else { return abi::ERROR };
+        if !start(number, host) {
+            return abi::ERROR;
+        }
+        // SAFETY: as above. It is a number, and no pointer to anything.
+        unsafe { host::set_output_context(plugin, ptr::without_provenance_mut(number)) };
+        abi::OK
+    })
 }
 
-/// Delivers events.
+fn start(number: usize, host: Host) -> bool {
+    let host = Arc::new(host);
+    let settings = match Settings::read(|key| host.property(key)) {
+        Ok(settings) => settings,
+        Err(error) => {
+            host.log(level::ERROR, &error.to_string());
+            return false;
+        }
+    };
+    let address = settings.ship.address.to_string();
+    match Instance::start(settings, Arc::clone(&host)) {
+        Ok(instance) => instances::add(number, instance),
+        Err(error) => {
+            host.log(level::ERROR, &format!("no thread: {error}"));
+            return false;
+        }
+    }
+    let told = format!("version {} ships to {address}", env!("CARGO_PKG_VERSION"));
+    host.log(level::INFO, &told);
+    true
+}
+
+/// Delivers events: OK once all are stored, else RETRY. Never ERROR, which would give them up.
 ///
 /// # Safety
 /// `data` holds `len` bytes, and `tag` ends with NUL.
 #[unsafe(no_mangle)]
+#[allow(unsafe_code)] // a C interface
 pub unsafe extern "C" fn FLBPluginFlushCtx(
-    _context: *mut c_void,
-    _data: *const c_void,
-    _len: usize,
-    _tag: *const c_char,
+    context: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    tag: *const c_char,
 ) -> c_int {
-    guard(abi::RETRY, || abi::RETRY)
+    guard(abi::RETRY, || {
+        let Some(instance) = instances::find(context.addr()) else { return abi::RETRY };
+        if data.is_null() || len == 0 {
+            return abi::OK;
+        }
+        // SAFETY: the caller says so; both are lent for the time of this call.
+        let data = unsafe { slice::from_raw_parts(data.cast::<u8>(), len) };
+        let tag = if tag.is_null() {
+            &[]
+        } else {
+            // SAFETY: as above.
+            unsafe { CStr::from_ptr(tag) }.to_bytes()
+        };
+        instance.flush(data, tag)
+    })
 }
 
-/// Ends an instance.
+/// Ends an instance; its thread has ended when this returns.
 #[unsafe(no_mangle)]
-pub extern "C" fn FLBPluginExitCtx(_context: *mut c_void) -> c_int {
-    guard(abi::OK, || abi::OK)
+#[allow(unsafe_code)] // a C interface
+pub extern "C" fn FLBPluginExitCtx(context: *mut c_void) -> c_int {
+    guard(abi::OK, || {
+        if let Some(instance) = instances::remove(context.addr()) {
+            instance.stop();
+        }
+        abi::OK
+    })
 }

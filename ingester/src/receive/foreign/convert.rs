@@ -8,7 +8,7 @@ use trunkline_record::{
 };
 
 use super::super::credentials::{Credential, Forbidden};
-use super::super::routes::Routes;
+use super::super::routes::{RouteConfig, Routes};
 use super::entries::Entries;
 use crate::chunk::{Foreign, Refusal};
 
@@ -46,7 +46,11 @@ impl Converter {
         credential: Option<&Credential>,
     ) -> Result<Option<Converted>, Refusal> {
         let tag = escape::to_text(&message.tag).into_owned();
-        let (route, of_route) = routes.find(&tag);
+        let brought = RouteConfig::of_message(&message.options, &tag);
+        let (route, of_route) = match &brought {
+            Some((route, source)) => (route, source.clone()),
+            None => routes.find(&tag),
+        };
         let packed = message.entries(&mut self.inflater)?;
         let entries = Entries::read(packed, route, &of_route)?;
         if entries.is_empty() {
@@ -73,7 +77,7 @@ impl Converter {
         // A rejected record's sender is known by the route at most; and that has to be within what it may write.
         let own = if may_write(&of_route).is_ok() { of_route } else { Source::default() };
         let mut wire = Vec::with_capacity(sealed.entries.len() + 512);
-        write_message(&tag, &stream, &own, &tag, 0, &sealed, &mut wire);
+        write_message(&tag, &stream, &own, &tag, Some(0), &sealed, &mut wire);
         drop(sealed);
         let message = Message::decode(&Bytes::from(wire))?;
         let Some(header) = ChunkHeader::from_options(&message.options)? else {

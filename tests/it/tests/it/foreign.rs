@@ -372,7 +372,15 @@ async fn a_collector_names_no_source_within_its_records() {
     parser.parse(log.as_bytes(), 0, End::Final, &mut builder);
     let chunk = builder.finish(log.len() as u64).unwrap();
     let (stream, mut wire) = (StreamId([1; 16]), Vec::new());
-    trunkline_record::message("postgres", &stream, &Source::default(), "p", 0, &chunk, &mut wire);
+    trunkline_record::message(
+        "postgres",
+        &stream,
+        &Source::default(),
+        "p",
+        Some(0),
+        &chunk,
+        &mut wire,
+    );
     let mut sender = Sender::connect(&pipeline.forward_address(), stream).await.unwrap();
     sender.send_raw(&wire).await.unwrap();
     assert_eq!(sender.answer().await.unwrap(), Answer::Closed);

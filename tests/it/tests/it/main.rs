@@ -12,6 +12,7 @@ mod every_format;
 mod exactly_once;
 mod failover;
 mod faults;
+mod fluent_bit;
 mod foreign;
 mod formats;
 mod localized;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use trunkline_harness::installation::cache_dir;
-use trunkline_harness::packages;
+use trunkline_harness::installation::set_up;
 use trunkline_it::PATIENCE;
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients");
@@ -57,7 +57,7 @@ pub fn node() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         if !works("node", &["--version"]) || !works("npm", &["--version"]) {
-            packages::install(&["nodejs", "npm"]).unwrap();
+            set_up(&["nodejs", "npm"]).unwrap();
         }
         let installed = install("node", &["package.json", "package-lock.json"], |directory| {
             run(Command::new("npm")
@@ -81,7 +81,7 @@ fn python() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
         if !works("python3", &["-c", "import ensurepip, venv"]) {
-            packages::install(&["python3", "python3-venv"]).unwrap();
+            set_up(&["python3", "python3-venv"]).unwrap();
         }
         install("python", &["requirements.txt"], |directory| {
             run(Command::new("python3").args(["-m", "venv"]).arg(directory));
