@@ -20,7 +20,8 @@ pub struct Slice {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// The slices of `whole` in the order in which they are to be asked. `boundaries` say where hypertable chunks begin or end.
+/// The slices of `whole` in the order in which they are to be asked. `boundaries` are where
+/// hypertable chunks begin, or, for the oldest first, where they end.
 pub fn slices(whole: Slice, order: Order, mut boundaries: Vec<DateTime<Utc>>) -> Vec<Slice> {
     let is_inside = |moment: &DateTime<Utc>| {
         whole.from.is_none_or(|from| from < *moment) && whole.to.is_none_or(|to| *moment < to)

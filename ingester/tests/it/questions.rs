@@ -133,6 +133,40 @@ async fn a_plan_is_shown_for_every_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_are_asked_for_in_slices_that_grow_from_the_wanted_end() {
+    let (service, client, _database) = start(|_| {}).await;
+    client
+        .batch_execute(
+            "INSERT INTO log.postgres (log_time, error_severity, stream, position) \
+             SELECT '2026-03-01 12:00+00'::timestamptz + day * interval '1 day', 'LOG', gen_random_uuid(), 1 \
+             FROM generate_series(0, 9) AS day",
+        )
+        .await
+        .unwrap();
+    for (order, first, second) in
+        [("desc", "log_time >= $2", "log_time < $3"), ("asc", "log_time < $2", "log_time >= $2")]
+    {
+        let path = format!("/api/v1/logs?explain=1&order={order}");
+        let (_, answer) = get(&service, &path).await;
+        let statements = answer["statements"].as_array().unwrap();
+        // Ten hypertable chunks: 1, 2, 4, and what is left.
+        assert_eq!(statements.len(), 4, "{answer}");
+        let sql = |at: usize| statements[at]["sql"].as_str().unwrap();
+        assert!(sql(0).contains(first) && sql(1).contains(second), "{answer}");
+        let chunks = |at: usize| {
+            statements[at]["plan"].to_string().matches("\"Relation Name\":\"_hyper_").count()
+        };
+        assert_eq!(chunks(0), 1, "{answer}");
+        // A text is looked for among the first rows before an index is asked.
+        let (_, answer) = get(&service, &format!("{path}&text=a")).await;
+        let statements = answer["statements"].as_array().unwrap();
+        assert_eq!(statements.len(), 5, "{answer}");
+        assert!(statements[0]["sql"].as_str().unwrap().contains(") AS first WHERE"), "{answer}");
+    }
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_means_harm_is_refused_and_changes_nothing() {
     let (service, client, _database) = start(|_| {}).await;
     let mut sender = service.sender(1).await;

@@ -37,7 +37,7 @@ impl Walk {
         scope: Scope,
         wanted: Option<u32>,
     ) -> Result<Self, QueryError> {
-        let boundaries = boundaries::of(&running, filter.tables).await?;
+        let boundaries = boundaries::of(&running, filter.tables, scope.order).await?;
         let slices = slices(scope.slice, scope.order, boundaries).into();
         let first = wanted.is_some_and(|wanted| wanted < FIRST) && filter.searches_text();
         Ok(Self { running, filter, scope, slices, wanted, first, rows: None })
