@@ -1,10 +1,15 @@
 //! HTTP: queries, health and metrics. The only part that knows axum; each endpoint has a file.
 
+mod clusters;
 mod config;
+mod context;
+mod facets;
 mod health;
+mod histogram;
 mod logs;
 mod metrics;
 mod problem;
+mod request;
 mod serve;
 
 pub use config::Config;

@@ -162,7 +162,13 @@ impl Ingester {
             shards = config.shards.len(),
             "started"
         );
-        let api = Api { pool: queries, metrics: metrics.clone(), health };
+        let api = Api {
+            pool: queries,
+            query_timeout: config.http.query_timeout,
+            export_timeout: config.http.export_timeout,
+            metrics: metrics.clone(),
+            health,
+        };
         let mut api = tasks
             .spawn(api::serve(http, api, stop.clone()).instrument(tracing::info_span!("http")));
 

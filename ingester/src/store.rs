@@ -1,7 +1,7 @@
 //! The database: the only part that knows the driver, and the only place where *chunk* could mean TimescaleDB's, so it is
 //! written out: *forward chunk*, *hypertable chunk*.
 //!
-//! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`logs`] answers queries.
+//! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`query`] answers queries.
 
 mod ahead;
 mod backoff;
@@ -14,7 +14,6 @@ mod copy;
 mod delivered;
 mod handover;
 mod json;
-pub mod logs;
 mod migrate;
 mod note;
 mod open;
@@ -22,6 +21,7 @@ mod parameters;
 mod pass;
 mod pool;
 mod position;
+pub mod query;
 mod rejected;
 mod row;
 mod streams;

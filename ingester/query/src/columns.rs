@@ -1,10 +1,12 @@
-//! The columns of each table: what a row of the answer has, and where `text` looks.
+//! The columns of each table: what a row of the answer has, what a filter may name, and where `text` looks.
 
 use trunkline_record::Table;
 
-/// How a column comes out of the query.
+/// What a column, or a value, is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
+    /// `boolean`
+    Bool,
     /// `text`
     Text,
     /// `text[]`
@@ -15,22 +17,46 @@ pub enum Type {
     Int8,
     /// `timestamptz`
     Time,
+    /// `interval`
+    Interval,
+    /// `log.severity`
+    Severity,
     /// `uuid`
     Uuid,
     /// `jsonb`
     Json,
 }
 
-/// A column's name and type.
-type Column = (&'static str, Type);
+/// A column of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the table, and in the answer.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Type,
+}
 
-/// The columns of the answer, in their order.
-pub const fn columns(table: Table) -> &'static [Column] {
+impl Column {
+    /// Whose row it is: a column of the answer where rows of all tables are merged.
+    pub(crate) const TABLE: Self = Self::new("table", Type::Text);
+
+    const fn new(name: &'static str, kind: Type) -> Self {
+        Self { name, kind }
+    }
+}
+
+/// The columns of a table, in their order.
+pub(crate) const fn columns_of(table: Table) -> &'static [Column] {
     match table {
         Table::Postgres => &POSTGRES,
         Table::Patroni => &PATRONI,
         Table::Component => &COMPONENT,
     }
+}
+
+/// Whether a table has the column.
+pub(crate) fn has(table: Table, name: &str) -> bool {
+    columns_of(table).iter().any(|column| column.name == name)
 }
 
 /// The columns that `text` looks into.
@@ -44,82 +70,99 @@ pub(crate) const fn texts(table: Table) -> &'static [&'static str] {
 
 /// What every table begins with …
 const SOURCE: [Column; 7] = [
-    ("log_time", Type::Time),
-    ("namespace", Type::Text),
-    ("cluster", Type::Text),
-    ("pod", Type::Text),
-    ("container", Type::Text),
-    ("node", Type::Text),
-    ("role", Type::Text),
+    Column::new("log_time", Type::Time),
+    Column::new("namespace", Type::Text),
+    Column::new("cluster", Type::Text),
+    Column::new("pod", Type::Text),
+    Column::new("container", Type::Text),
+    Column::new("node", Type::Text),
+    Column::new("role", Type::Text),
 ];
 
 /// … and ends with.
 const PLACE: [Column; 4] = [
-    ("stream", Type::Uuid),
-    ("position", Type::Int8),
-    ("escaped", Type::TextArray),
-    ("extra", Type::Json),
+    Column::new("stream", Type::Uuid),
+    Column::new("position", Type::Int8),
+    Column::new("escaped", Type::TextArray),
+    Column::new("extra", Type::Json),
 ];
 
-const POSTGRES: [Column; 36] = table([
-    ("user_name", Type::Text),
-    ("database_name", Type::Text),
-    ("process_id", Type::Int4),
-    ("connection_from", Type::Text),
-    ("session_id", Type::Text),
-    ("session_line_num", Type::Int8),
-    ("command_tag", Type::Text),
-    ("session_start_time", Type::Time),
-    ("virtual_transaction_id", Type::Text),
-    ("transaction_id", Type::Int8),
-    ("error_severity", Type::Text),
-    ("sql_state_code", Type::Text),
-    ("message", Type::Text),
-    ("detail", Type::Text),
-    ("hint", Type::Text),
-    ("internal_query", Type::Text),
-    ("internal_query_pos", Type::Int4),
-    ("context", Type::Text),
-    ("query", Type::Text),
-    ("query_pos", Type::Int4),
-    ("location", Type::Text),
-    ("application_name", Type::Text),
-    ("backend_type", Type::Text),
-    ("leader_pid", Type::Int4),
-    ("query_id", Type::Int8),
+const OF_POSTGRES: [Column; 25] = [
+    Column::new("user_name", Type::Text),
+    Column::new("database_name", Type::Text),
+    Column::new("process_id", Type::Int4),
+    Column::new("connection_from", Type::Text),
+    Column::new("session_id", Type::Text),
+    Column::new("session_line_num", Type::Int8),
+    Column::new("command_tag", Type::Text),
+    Column::new("session_start_time", Type::Time),
+    Column::new("virtual_transaction_id", Type::Text),
+    Column::new("transaction_id", Type::Int8),
+    Column::new("error_severity", Type::Severity),
+    Column::new("sql_state_code", Type::Text),
+    Column::new("message", Type::Text),
+    Column::new("detail", Type::Text),
+    Column::new("hint", Type::Text),
+    Column::new("internal_query", Type::Text),
+    Column::new("internal_query_pos", Type::Int4),
+    Column::new("context", Type::Text),
+    Column::new("query", Type::Text),
+    Column::new("query_pos", Type::Int4),
+    Column::new("location", Type::Text),
+    Column::new("application_name", Type::Text),
+    Column::new("backend_type", Type::Text),
+    Column::new("leader_pid", Type::Int4),
+    Column::new("query_id", Type::Int8),
+];
+
+const LOGGER: Column = Column::new("logger", Type::Text);
+const THREAD: Column = Column::new("thread", Type::Text);
+const OF_COMPONENT: Column = Column::new("component", Type::Text);
+
+const POSTGRES: [Column; 36] = table(&OF_POSTGRES);
+
+const PATRONI: [Column; 17] = table(&[
+    Column::new("error_severity", Type::Severity),
+    LOGGER,
+    THREAD,
+    Column::new("process_id", Type::Int4),
+    Column::new("message", Type::Text),
+    Column::new("location", Type::Text),
 ]);
 
-const PATRONI: [Column; 17] = table([
-    ("error_severity", Type::Text),
-    ("logger", Type::Text),
-    ("thread", Type::Text),
-    ("process_id", Type::Int4),
-    ("message", Type::Text),
-    ("location", Type::Text),
+const COMPONENT: [Column; 15] = table(&[
+    OF_COMPONENT,
+    Column::new("error_severity", Type::Severity),
+    Column::new("process_id", Type::Int4),
+    Column::new("message", Type::Text),
 ]);
 
-const COMPONENT: [Column; 15] = table([
-    ("component", Type::Text),
-    ("error_severity", Type::Text),
-    ("process_id", Type::Int4),
-    ("message", Type::Text),
-]);
+/// The columns of all tables.
+pub(crate) const EVERY: [Column; 40] = {
+    let all: [Column; 39] =
+        joined(&[&SOURCE, &OF_POSTGRES, &[LOGGER, THREAD], &[OF_COMPONENT], &PLACE]);
+    joined(&[&[Column::TABLE], &all])
+};
 
-/// A table whose own columns these are. `N` is what they make with those of every table.
-const fn table<const OWN: usize, const N: usize>(own: [Column; OWN]) -> [Column; N] {
-    assert!(N == SOURCE.len() + OWN + PLACE.len());
-    let mut all = [SOURCE[0]; N];
-    let mut at = 0;
-    while at < N {
-        all[at] = if at < SOURCE.len() {
-            SOURCE[at]
-        } else if at < SOURCE.len() + OWN {
-            own[at - SOURCE.len()]
-        } else {
-            PLACE[at - SOURCE.len() - OWN]
-        };
-        at += 1;
+/// A table whose own columns these are.
+const fn table<const N: usize>(own: &[Column]) -> [Column; N] {
+    joined(&[&SOURCE, own, &PLACE])
+}
+
+/// All the parts, whose lengths make `N`.
+const fn joined<const N: usize>(parts: &[&[Column]]) -> [Column; N] {
+    let mut all = [Column::TABLE; N];
+    let (mut part, mut at) = (0, 0);
+    while part < parts.len() {
+        let mut within = 0;
+        while within < parts[part].len() {
+            all[at] = parts[part][within];
+            within += 1;
+            at += 1;
+        }
+        part += 1;
     }
+    assert!(at == N);
     all
 }
 
@@ -127,14 +170,24 @@ const fn table<const OWN: usize, const N: usize>(own: [Column; OWN]) -> [Column;
 mod tests {
     use super::*;
 
-    // A parameter over a column that a table hasn't would have to be refused for that table. So far each has all of them.
+    // What a page is ordered by, and `text`, is asked of every table.
     #[test]
-    fn every_table_has_the_columns_that_a_filter_can_ask_for() {
+    fn every_table_has_the_columns_that_are_asked_of_each() {
         for table in Table::ALL {
-            let names: Vec<_> = columns(table).iter().map(|(name, _)| *name).collect();
             let everywhere = ["log_time", "cluster", "error_severity", "stream", "position"];
             for column in everywhere.iter().chain(texts(table)) {
-                assert!(names.contains(column), "{column} in {table:?}");
+                assert!(has(table, column), "{column} in {table:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn together_they_have_each_column_once_and_of_one_type() {
+        for table in Table::ALL {
+            for column in columns_of(table) {
+                let found: Vec<_> =
+                    EVERY.iter().filter(|other| other.name == column.name).collect();
+                assert_eq!(found, [column]);
             }
         }
     }

@@ -1,146 +1,84 @@
-//! What is asked for, checked.
+//! Which rows are asked for, checked.
 
 use chrono::{DateTime, Utc};
-use trunkline_record::{Severity, Table};
 
-use crate::Cursor;
-use crate::time;
+use crate::expression::Expression;
+use crate::{FIELDS, FilterError, Parameters, Tables, clause, time};
 
-/// Which rows are asked for, newest first. An empty list means any.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which rows are asked for: those of the tables and the range of time for which all conditions are true.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Filter {
-    /// Rows of this table.
-    pub table: Table,
+    /// Rows of these tables.
+    pub tables: Tables,
     /// Rows from this moment on.
     pub from: Option<DateTime<Utc>>,
     /// Rows before this moment.
     pub to: Option<DateTime<Utc>>,
-    /// Rows of these clusters.
-    pub clusters: Vec<String>,
-    /// Rows of these severities.
-    pub severities: Vec<Severity>,
-    /// Rows that hold this text, whatever its case: in `message`, `detail`, `hint`, `query` or `context` of a server's record, in
-    /// `message`, `logger` or `location` of Patroni's, in `message` or `component` of another's.
-    pub text: Option<String>,
-    /// Rows at most.
-    pub limit: u32,
-    /// Rows behind this one.
-    pub cursor: Option<Cursor>,
-}
-
-/// Rows of a page when nothing else is asked for.
-pub const DEFAULT_LIMIT: u32 = 100;
-/// Rows of the largest page.
-pub const MAX_LIMIT: u32 = 10_000;
-
-/// A parameter that can't be understood.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("parameter {parameter:?} {reason}")]
-pub struct FilterError {
-    /// Its name, as the caller wrote it.
-    pub parameter: String,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-const PARAMETERS: &str = "table, from, to, cluster, severity, text, limit, cursor";
-
-impl Default for Filter {
-    fn default() -> Self {
-        Self {
-            table: Table::default(),
-            from: None,
-            to: None,
-            clusters: Vec::new(),
-            severities: Vec::new(),
-            text: None,
-            limit: DEFAULT_LIMIT,
-            cursor: None,
-        }
-    }
+    pub(crate) conditions: Vec<Expression>,
 }
 
 impl Filter {
-    /// Reads the parameters of a request. `cluster` and `severity` may be repeated, the others not.
-    pub fn parse<'a>(
-        parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
-        now: DateTime<Utc>,
-    ) -> Result<Self, FilterError> {
-        let mut filter = Self::default();
-        let (mut table, mut limit) = (None, None);
-        for (parameter, value) in parameters {
-            let error = |reason: String| FilterError { parameter: parameter.to_owned(), reason };
-            if value.contains('\0') {
-                return Err(error("holds a NUL, and no row does".to_owned()));
-            }
-            let repeated = match parameter {
-                "table" => table.replace(table_named(value).map_err(error)?).is_some(),
-                "from" => filter.from.replace(moment(value, now).map_err(error)?).is_some(),
-                "to" => filter.to.replace(moment(value, now).map_err(error)?).is_some(),
-                "cluster" => {
-                    filter.clusters.push(value.to_owned());
-                    false
-                }
-                "severity" => {
-                    filter.severities.push(severity(value).map_err(error)?);
-                    false
-                }
-                "text" => filter.text.replace(value.to_owned()).is_some(),
-                "limit" => limit.replace(number(value).map_err(error)?).is_some(),
-                "cursor" => {
-                    let cursor = value
-                        .parse()
-                        .map_err(|e: crate::InvalidCursor| error(format!("is {e}")))?;
-                    filter.cursor.replace(cursor).is_some()
-                }
-                _ => return Err(error(format!("is unknown; there are {PARAMETERS}"))),
-            };
-            if repeated {
-                return Err(error("is given more than once".to_owned()));
-            }
-        }
-        if let (Some(from), Some(to)) = (filter.from, filter.to)
+    /// Reads `table`, `from`, `to`, each of [`FIELDS`], `text`, `regex` and `where`. All that is given has to hold; several values of
+    /// one field are alternatives.
+    pub fn read(parameters: &mut Parameters<'_>, now: DateTime<Utc>) -> Result<Self, FilterError> {
+        let tables = Tables::read(parameters)?;
+        let from = parameters.read("from", |value| moment(value, now))?;
+        let to = parameters.read("to", |value| moment(value, now))?;
+        if let (Some(from), Some(to)) = (from, to)
             && to < from
         {
-            return Err(FilterError {
-                parameter: "to".to_owned(),
-                reason: "is before from".to_owned(),
-            });
+            return Err(FilterError::new("to", "is before from"));
         }
-        // An empty text is in every row, also in those that have none of the columns.
-        filter.text = filter.text.filter(|text| !text.is_empty());
-        filter.table = table.unwrap_or_default();
-        filter.limit = limit.unwrap_or(DEFAULT_LIMIT);
-        Ok(filter)
+        let mut conditions = Vec::new();
+        for field in &FIELDS {
+            conditions.extend(field.read(tables, parameters)?);
+        }
+        for (name, denied, of) in [
+            ("text", "text!", Expression::Contains as fn(String) -> Expression),
+            ("regex", "regex!", Expression::Matches),
+        ] {
+            conditions.extend(texts(parameters, name).into_iter().map(of));
+            let denied = texts(parameters, denied).into_iter();
+            conditions.extend(denied.map(|text| of(text).is_not_true()));
+        }
+        for text in parameters.many("where") {
+            conditions.push(clause::check(text, tables, now)?);
+        }
+        Ok(Self { tables, from, to, conditions })
     }
+
+    /// Whether a text is searched, which is what an index of trigrams is for, and what the server misjudges.
+    pub fn searches_text(&self) -> bool {
+        self.conditions.iter().any(Expression::searches_text)
+    }
+
+    /// The name of the parameter that has a regular expression, where one has.
+    pub fn regex_parameter(&self) -> Option<&'static str> {
+        fn is_parameter(expression: &Expression) -> bool {
+            match expression {
+                Expression::Matches(_) => true,
+                Expression::Is(one, _) => is_parameter(one),
+                _ => false,
+            }
+        }
+        match self.conditions.iter().any(is_parameter) {
+            true => Some("regex"),
+            false if self.searches_text() => Some("where"),
+            false => None,
+        }
+    }
+}
+
+/// An empty text is in every row, also in those that have none of the columns.
+fn texts(parameters: &mut Parameters<'_>, name: &'static str) -> Vec<String> {
+    let texts = parameters.many(name).into_iter();
+    texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
 fn moment(value: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
     time::parse(value, now).ok_or_else(|| {
         "is no moment; give RFC 3339, as 2026-01-31T12:00:00Z, or relative to now, as -15m (s, m, h, d, w)".to_owned()
     })
-}
-
-fn table_named(value: &str) -> Result<Table, String> {
-    Table::ALL
-        .into_iter()
-        .find(|table| table.name() == value)
-        .ok_or_else(|| format!("is no table; there are {}", Table::ALL.map(Table::name).join(", ")))
-}
-
-fn severity(value: &str) -> Result<Severity, String> {
-    value.parse().map_err(|_| {
-        let names: Vec<_> = Severity::ALL.iter().map(|severity| severity.as_str()).collect();
-        format!("is no severity; there are {}", names.join(", "))
-    })
-}
-
-fn number(value: &str) -> Result<u32, String> {
-    value
-        .parse()
-        .ok()
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| format!("is no number from 1 to {MAX_LIMIT}"))
 }
 
 #[cfg(test)]
@@ -151,48 +89,41 @@ mod tests {
         DateTime::parse_from_rfc3339("2026-01-31T12:00:00Z").unwrap().to_utc()
     }
 
-    fn refused(parameters: &[(&str, &str)], name: &str) {
-        let error = Filter::parse(parameters.iter().copied(), now()).unwrap_err();
+    fn read(pairs: &[(&str, &str)]) -> Result<Filter, FilterError> {
+        let mut parameters = Parameters::new(pairs.iter().copied())?;
+        let filter = Filter::read(&mut parameters, now())?;
+        parameters.finish().map(|()| filter)
+    }
+
+    fn refused(pairs: &[(&str, &str)], name: &str, reason: &str) {
+        let error = read(pairs).unwrap_err();
         assert_eq!(error.parameter, name, "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
     }
 
     #[test]
-    fn without_parameters_it_is_the_newest_hundred() {
-        assert_eq!(Filter::parse([], now()), Ok(Filter::default()));
-    }
-
-    #[test]
-    fn clusters_and_severities_are_repeatable() {
-        let parameters =
-            [("cluster", "a"), ("severity", "error"), ("cluster", "b"), ("severity", "FATAL")];
-        let filter = Filter::parse(parameters, now()).unwrap();
-        assert_eq!(filter.clusters, ["a", "b"]);
-        assert_eq!(filter.severities, [Severity::Error, Severity::Fatal]);
+    fn without_parameters_it_is_every_row_of_the_servers() {
+        assert_eq!(read(&[]), Ok(Filter::default()));
+        assert_eq!(read(&[("text", "")]), Ok(Filter::default()));
     }
 
     #[test]
     fn what_is_not_understood_is_named() {
-        refused(&[("clutser", "a")], "clutser");
-        refused(&[("from", "yesterday")], "from");
-        refused(&[("severity", "BAD")], "severity");
-        refused(&[("table", "stream")], "table");
-        refused(&[("table", "postgres"), ("table", "patroni")], "table");
-        refused(&[("limit", "0")], "limit");
-        refused(&[("limit", "10001")], "limit");
-        refused(&[("cursor", "x")], "cursor");
-        refused(&[("text", "a"), ("text", "b")], "text");
-        refused(&[("from", "now"), ("to", "-1h")], "to");
-        refused(&[("cluster", "a\0")], "cluster");
+        refused(&[("clutser", "a")], "clutser", "did you mean \"cluster\"?");
+        refused(&[("user_name", "a")], "user_name", "did you mean \"user\"?");
+        refused(&[("from", "yesterday")], "from", "RFC 3339");
+        refused(&[("severity", "BAD")], "severity", "PANIC");
+        refused(&[("severity!", "BAD")], "severity!", "PANIC");
+        refused(&[("pid", "4294967296")], "pid", "32 bits");
+        refused(&[("table", "stream")], "table", "postgres, patroni, component, and all");
+        refused(&[("table", "postgres"), ("table", "patroni")], "table", "more than once");
+        refused(&[("from", "now"), ("to", "-1h")], "to", "before from");
+        refused(&[("cluster", "a\0")], "cluster", "NUL");
+        refused(&[("table", "patroni"), ("user", "a")], "user", "table=postgres has");
     }
 
     #[test]
-    fn without_a_name_it_is_the_servers_table() {
-        assert_eq!(Filter::parse([], now()).unwrap().table, Table::Postgres);
-        assert_eq!(Filter::parse([("table", "component")], now()).unwrap().table, Table::Component);
-    }
-
-    #[test]
-    fn an_empty_text_is_no_filter() {
-        assert_eq!(Filter::parse([("text", "")], now()).unwrap().text, None);
+    fn a_table_may_lack_the_column_where_all_are_asked() {
+        assert!(read(&[("table", "all"), ("user", "a"), ("component", "b")]).is_ok());
     }
 }

@@ -1,15 +1,34 @@
 //! A log filter: from the parameters of a request to a checked form, and from there to SQL with bound parameters.
 //!
+//! The way of a request: [`Parameters`] are what was given; [`Filter`] reads those that say which rows, [`Page`] those that say which
+//! part of them; [`Sql`] makes statements of both, for the [`slices`] of time that are asked one after the other.
+//!
 //! Pure: no driver, no HTTP, no clock (*now* is an argument). What a caller wrote reaches the database only as a
 //! [`Param`]; the text of the SQL is made of constants.
 
+mod clause;
 mod columns;
 mod cursor;
+mod error;
+mod expression;
+mod fields;
 mod filter;
+mod nearest;
+mod page;
+mod parameters;
+mod render;
+mod slices;
 mod sql;
+mod tables;
 mod time;
 
-pub use columns::{Type, columns};
-pub use cursor::{Cursor, InvalidCursor};
-pub use filter::{DEFAULT_LIMIT, Filter, FilterError, MAX_LIMIT};
-pub use sql::{Param, Sql};
+pub use columns::{Column, Type};
+pub use cursor::{Cursor, Direction, InvalidCursor, Place};
+pub use error::FilterError;
+pub use fields::{FIELDS, Field};
+pub use filter::Filter;
+pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Order, Page};
+pub use parameters::Parameters;
+pub use slices::{Slice, slices};
+pub use sql::{Among, Context, Facets, Histogram, Param, Scope, Sql};
+pub use tables::Tables;

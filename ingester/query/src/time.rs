@@ -1,6 +1,30 @@
 //! Moments as people give them: RFC 3339, or relative to now.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+
+/// Whether the database can hold it, with room to spare for an interval to be added.
+pub(crate) fn can_be_stored(moment: &DateTime<Utc>) -> bool {
+    (1..=9_999).contains(&moment.year())
+}
+
+/// Reads a moment as SQL writes it, `2026-01-31 12:00`, taken for UTC unless it says otherwise, or as [`parse`] does.
+pub(crate) fn literal(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let of_date = |text| {
+        Some(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_time(chrono::NaiveTime::MIN))
+    };
+    let naive = |format: &str| NaiveDateTime::parse_from_str(text, format).ok();
+    let zoned = |format: &str| Some(DateTime::parse_from_str(text, format).ok()?.to_utc());
+    parse(text, now)
+        .or_else(|| {
+            ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
+                .into_iter()
+                .find_map(naive)
+                .or_else(|| of_date(text))
+                .map(|naive| naive.and_utc())
+        })
+        .or_else(|| ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z"].into_iter().find_map(zoned))
+        .filter(can_be_stored)
+}
 
 /// Reads `2026-01-31T12:00:00Z`, `now`, `-15m`, `now-1h`, `+5s`; units are s, m, h, d and w.
 pub(crate) fn parse(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -14,9 +38,11 @@ pub(crate) fn parse(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         Some(b'+' | b' ') => now.checked_add_signed(span(&offset[1..])?),
         _ => rfc3339(text),
     }
+    .filter(can_be_stored)
 }
 
-fn span(text: &str) -> Option<TimeDelta> {
+/// Reads `15m`, as in a moment relative to now.
+pub(crate) fn span(text: &str) -> Option<TimeDelta> {
     let (count, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let unit = match unit {
         "s" => 1,
@@ -75,6 +101,23 @@ mod tests {
     }
 
     #[test]
+    fn moments_as_in_sql() {
+        for text in [
+            "2026-01-31",
+            "2026-01-31 00:00",
+            "2026-01-31 00:00:00.000",
+            "2026-01-31T00:00",
+            "2026-01-31 01:00:00+01",
+            "2026-01-31 01:00+01:00",
+            "now-12h",
+        ] {
+            let now = DateTime::parse_from_rfc3339("2026-01-31T12:00:00Z").unwrap().to_utc();
+            let expected = now - TimeDelta::hours(12);
+            assert_eq!(literal(text, now), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn nonsense() {
         for text in [
             "",
@@ -88,6 +131,8 @@ mod tests {
             "-é",
             "2026-01-31",
             "-9223372036854775807w",
+            "-110000w",
+            "+800000w",
         ] {
             check(text, None);
         }

@@ -16,6 +16,9 @@ pub struct Config {
     /// How long the database may work on one query.
     #[serde(with = "humantime_serde")]
     pub query_timeout: Duration,
+    /// How long a stream of rows may take, at whatever speed its reader takes it.
+    #[serde(with = "humantime_serde")]
+    pub export_timeout: Duration,
 }
 
 impl Default for Config {
@@ -23,19 +26,23 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             query_timeout: Duration::from_secs(30),
+            export_timeout: Duration::from_secs(3_600),
         }
     }
 }
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        // To the database, 0 means no limit, and a day in milliseconds is far below what it takes.
-        if (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&self.query_timeout) {
-            return Ok(());
+        for (setting, timeout) in [
+            ("http.query_timeout", self.query_timeout),
+            ("http.export_timeout", self.export_timeout),
+        ] {
+            // To the database, 0 means no limit, and a day in milliseconds is far below what it takes.
+            if !(Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&timeout) {
+                let reason = "must be from 1ms to 1day".to_owned();
+                return Err(Error::Invalid { setting, reason });
+            }
         }
-        Err(Error::Invalid {
-            setting: "http.query_timeout",
-            reason: "must be from 1ms to 1day".to_owned(),
-        })
+        Ok(())
     }
 }

@@ -1,76 +1,61 @@
-//! `GET /api/v1/logs`: rows of one table, newest first, page by page.
+//! `GET /api/v1/logs`: rows of one table, or of all merged, newest first unless `order=asc`.
 //!
-//! Parameters: `table` (`postgres` unless given, `patroni` or `component`), `from`, `to` (RFC 3339, or relative: `-15m`), `cluster` and `severity` (repeatable), `text` (a substring, whatever its
-//! case), `limit` (rows at most; 100 unless given), `cursor` (`next_cursor` of the page before). The answer is
-//! `{"rows": [{…}], "next_cursor": "…"}`; a column that is NULL is left out, and `next_cursor` is null on the last page. A page may
-//! have fewer rows than `limit` though there are more.
+//! In JSON a page: `{"rows": [{…}], "next_cursor": "…", "previous_cursor": "…"}`; a column that is NULL is left out, and a cursor is null
+//! where there is no further page. A page may have fewer rows than `limit` though there are more. In NDJSON and CSV a stream, of any
+//! length; an answer that breaks off without its last chunk is not whole.
 
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use trunkline_query::Filter;
+use serde_json::json;
+use trunkline_query::{Filter, Page};
 
 use super::Api;
 use super::problem::Problem;
-use crate::store::logs::{self, Page, QueryError};
+use super::request::{Format, Given};
+use crate::store::query::logs::{self, Lines, Rows};
 
 pub(super) async fn logs(
     State(api): State<Api>,
-    parameters: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
-) -> Response {
-    let Query(parameters) = match parameters {
-        Ok(parameters) => parameters,
-        Err(error) => {
-            return Problem::new(StatusCode::BAD_REQUEST, error.body_text()).into_response();
-        }
-    };
-    let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let filter = match Filter::parse(pairs, chrono::Utc::now()) {
-        Ok(filter) => filter,
-        Err(error) => {
-            let detail = error.to_string();
-            return Problem::parameter(error.parameter, detail).into_response();
-        }
-    };
-    match logs::page(&api.pool, &filter).await {
-        Ok(page) => ([(header::CONTENT_TYPE, "application/json")], body(&page)).into_response(),
-        Err(error) => problem(&error).into_response(),
+    headers: HeaderMap,
+    given: Given,
+) -> Result<Response, Problem> {
+    let mut parameters = given.parameters()?;
+    let filter = Filter::read(&mut parameters, chrono::Utc::now())?;
+    let format = Format::read(&mut parameters, &headers)?;
+    let page = Page::read(&mut parameters, format != Format::Json)?;
+    let explain = parameters.switch("explain")?;
+    parameters.finish()?;
+    let regex = filter.regex_parameter();
+    let fail = |error| Problem::of_query(error, regex);
+    let timeout = api.query_timeout;
+    if explain {
+        let statements = logs::explain(&api.pool, timeout, filter, &page).await.map_err(fail)?;
+        return Ok(axum::Json(json!({ "statements": statements })).into_response());
     }
+    let (lines, content_type) = match format {
+        Format::Json => {
+            let rows = logs::page(&api.pool, timeout, filter, &page).await.map_err(fail)?;
+            return Ok(([(header::CONTENT_TYPE, "application/json")], body(&rows)).into_response());
+        }
+        Format::Ndjson => (Lines::Ndjson, "application/x-ndjson"),
+        Format::Csv => (Lines::Csv, "text/csv; charset=utf-8; header=present"),
+    };
+    let stream = logs::stream(&api.pool, api.export_timeout, filter, &page, lines);
+    let body = Body::from_stream(stream.await.map_err(fail)?);
+    Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
 }
 
-fn body(page: &Page) -> Vec<u8> {
-    let mut body = Vec::with_capacity(page.rows.len() + 128);
-    body.extend_from_slice(b"{\"rows\":[");
-    body.extend_from_slice(&page.rows);
-    body.extend_from_slice(b"],\"next_cursor\":");
-    match page.next {
+fn body(page: &Rows) -> Vec<u8> {
+    let mut body = b"{\"rows\":[".to_vec();
+    body.extend_from_slice(&page.rows.join(&b","[..]));
+    body.push(b']');
+    for (name, cursor) in [("next_cursor", page.next), ("previous_cursor", page.previous)] {
         // Hexadecimal digits, so there is nothing to escape.
-        Some(cursor) => body.extend_from_slice(format!("\"{cursor}\"").as_bytes()),
-        None => body.extend_from_slice(b"null"),
+        let cursor = cursor.map_or("null".to_owned(), |cursor| format!("\"{cursor}\""));
+        body.extend_from_slice(format!(",\"{name}\":{cursor}").as_bytes());
     }
     body.push(b'}');
     body
-}
-
-fn problem(error: &QueryError) -> Problem {
-    match error {
-        QueryError::Timeout => Problem::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "the query took too long; a narrower range of time, or fewer texts, would help",
-        ),
-        QueryError::Pool(_) => {
-            tracing::warn!(%error, "a query could not be answered");
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the database can't be reached at the moment",
-            )
-        }
-        QueryError::Database(_) => {
-            tracing::error!(%error, "a query failed");
-            Problem::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the database could not answer the query",
-            )
-        }
-    }
 }

@@ -3,6 +3,9 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use trunkline_query::FilterError;
+
+use crate::store::query::QueryError;
 
 /// An error to answer with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -13,6 +16,12 @@ pub(super) struct Problem {
     /// The parameter that was not understood.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
+    /// Where in its value, in characters from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<usize>,
+    /// What may have been meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<String>,
 }
 
 impl Problem {
@@ -22,19 +31,65 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             detail: detail.into(),
             parameter: None,
+            position: None,
+            suggestion: None,
         }
     }
 
-    /// The request's `parameter` is at fault.
-    pub(super) fn parameter(parameter: String, detail: String) -> Self {
-        Self { parameter: Some(parameter), ..Self::new(StatusCode::BAD_REQUEST, detail) }
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// What the database said of a query. What it can't work with is mostly a regular expression, so `regex` names the parameter
+    /// that has one.
+    pub(super) fn of_query(error: QueryError, regex: Option<&str>) -> Self {
+        let regex = regex.filter(|_| matches!(error, QueryError::Invalid(_)));
+        Self { parameter: regex.map(str::to_owned), ..error.into() }
+    }
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        Self {
+            parameter: Some(error.parameter.clone()),
+            position: error.position,
+            suggestion: error.suggestion.clone(),
+            ..Self::bad_request(error.to_string())
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match &error {
+            // It is the query that asks for too much. A gateway's timeout would be tried again by whoever takes it for one.
+            QueryError::Timeout => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the query took too long; a narrower range of time, or fewer texts, would help",
+            ),
+            QueryError::Invalid(words) => Self::bad_request(words.clone()),
+            QueryError::Pool(_) => {
+                tracing::warn!(%error, "a query could not be answered");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the database can't be reached at the moment",
+                )
+            }
+            QueryError::Database(_) => {
+                tracing::error!(%error, "a query failed");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the database could not answer the query",
+                )
+            }
+        }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        // Strings and a number can always be written.
+        // Strings and numbers can always be written.
         let body = serde_json::to_vec(&self).unwrap_or_default();
         (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
     }

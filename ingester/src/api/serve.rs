@@ -1,6 +1,7 @@
 //! The routes, and the server that serves them.
 
 use std::io;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
-use super::{health, logs, metrics};
+use super::{clusters, context, facets, health, histogram, logs, metrics};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::Pool;
@@ -22,6 +23,10 @@ use crate::store::Pool;
 pub struct Api {
     /// Connections for queries.
     pub pool: Pool,
+    /// How long the database may work on an answer.
+    pub query_timeout: Duration,
+    /// How long a stream of rows may take.
+    pub export_timeout: Duration,
     /// What is counted.
     pub metrics: Metrics,
     /// What keeps the service from being ready.
@@ -37,6 +42,10 @@ fn router(api: Api) -> Router {
     let metrics_of_all = api.metrics.clone();
     let mut router = Router::new();
     for (path, endpoint) in [
+        ("/api/v1/clusters", get(clusters::clusters)),
+        ("/api/v1/context", get(context::context)),
+        ("/api/v1/facets", get(facets::facets)),
+        ("/api/v1/histogram", get(histogram::histogram)),
         ("/api/v1/logs", get(logs::logs)),
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),

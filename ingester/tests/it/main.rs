@@ -10,6 +10,8 @@ mod columns;
 mod concurrent;
 mod migrations;
 mod queries;
+mod questions;
+mod search;
 mod sender;
 mod service;
 mod shards;

@@ -46,7 +46,7 @@ const RULES: [Rule; 11] = [
     Rule {
         name: "trunkline-query",
         ours: &["trunkline-record"],
-        others: Some(&["chrono", "serde", "serde_json", "thiserror", "uuid"]),
+        others: Some(&["chrono", "sqlparser", "strsim", "thiserror"]),
     },
     Rule {
         name: "trunkline-collector",

@@ -1,0 +1,138 @@
+//! A condition in its checked form: every column is one of the chosen tables', every value has a type, and both fit where they stand.
+
+use trunkline_record::Severity;
+
+use crate::clause::Interval;
+use crate::columns::{Column, Type};
+use crate::sql::Param;
+
+/// An expression whose parts fit each other. It says nothing of the table: a column that a table hasn't is NULL there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Expression {
+    /// A column's value.
+    Column(Column),
+    /// A value to bind.
+    Value(Param),
+    /// A span of time.
+    Interval(Interval),
+    /// One of the closed list.
+    Severity(Severity),
+    /// `TRUE` or `FALSE`.
+    Bool(bool),
+    /// A function's result.
+    Call(&'static Function, Vec<Expression>),
+    /// What stands between the two.
+    Binary(&'static str, Type, Box<Expression>, Box<Expression>),
+    /// Whether it is one of these.
+    In(Box<Expression>, Vec<Expression>),
+    /// A test that isn't NULL itself: `IS NULL`, `IS NOT TRUE`, …
+    Is(Box<Expression>, &'static str),
+    /// As text.
+    AsText(Box<Expression>),
+    /// Whether it isn't so.
+    Not(Box<Expression>),
+    /// Whether all are so.
+    And(Vec<Expression>),
+    /// Whether any is so.
+    Or(Vec<Expression>),
+    /// Whether one of the table's texts holds this, whatever its case.
+    Contains(String),
+    /// Whether one of the table's texts matches this regular expression.
+    Matches(String),
+}
+
+/// A function that a condition may call.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Function {
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// What it gives; that of its arguments where they are all of one type.
+    pub gives: Option<Type>,
+}
+
+/// What a function takes.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Takes {
+    /// Arguments of these types.
+    These(&'static [Type]),
+    /// One or more, all of the same type.
+    Alike,
+}
+
+/// The functions, besides `now`, whose value is known before.
+pub(crate) const FUNCTIONS: [Function; 7] = [
+    Function::of("lower", &[Type::Text], Type::Text),
+    Function::of("upper", &[Type::Text], Type::Text),
+    Function::of("length", &[Type::Text], Type::Int4),
+    Function::of("octet_length", &[Type::Text], Type::Int4),
+    Function::of("strpos", &[Type::Text, Type::Text], Type::Int4),
+    Function::of("starts_with", &[Type::Text, Type::Text], Type::Bool),
+    Function { name: "coalesce", takes: Takes::Alike, gives: None },
+];
+
+impl Function {
+    const fn of(name: &'static str, takes: &'static [Type], gives: Type) -> Self {
+        Self { name, takes: Takes::These(takes), gives: Some(gives) }
+    }
+}
+
+impl Expression {
+    /// The same, twice denied: NULL counts as false.
+    pub(crate) fn is_not_true(self) -> Self {
+        Self::Is(Box::new(self), "IS NOT TRUE")
+    }
+
+    pub(crate) fn is(self, test: &'static str) -> Self {
+        Self::Is(Box::new(self), test)
+    }
+
+    pub(crate) fn binary(operator: &'static str, gives: Type, left: Self, right: Self) -> Self {
+        Self::Binary(operator, gives, Box::new(left), Box::new(right))
+    }
+
+    /// The type of its value.
+    pub(crate) fn kind(&self) -> Type {
+        match self {
+            Self::Column(column) => column.kind,
+            Self::Value(value) => value.kind(),
+            Self::Severity(_) => Type::Severity,
+            Self::Interval(_) => Type::Interval,
+            Self::AsText(_) => Type::Text,
+            Self::Binary(_, kind, ..) => *kind,
+            Self::Call(function, arguments) => {
+                function.gives.or_else(|| arguments.first().map(Self::kind)).unwrap_or(Type::Text)
+            }
+            Self::Bool(_)
+            | Self::In(..)
+            | Self::Is(..)
+            | Self::Not(_)
+            | Self::And(_)
+            | Self::Or(_)
+            | Self::Contains(_)
+            | Self::Matches(_) => Type::Bool,
+        }
+    }
+
+    /// Whether a text is searched for a part of it, or by a pattern, anywhere in it.
+    pub(crate) fn searches_text(&self) -> bool {
+        match self {
+            Self::Contains(_) | Self::Matches(_) => true,
+            Self::Binary(operator, ..) if operator.ends_with("LIKE") || operator.contains('~') => {
+                true
+            }
+            Self::Binary(_, _, left, right) => left.searches_text() || right.searches_text(),
+            Self::Column(_)
+            | Self::Value(_)
+            | Self::Interval(_)
+            | Self::Severity(_)
+            | Self::Bool(_) => false,
+            Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
+                parts.iter().any(Self::searches_text)
+            }
+            Self::In(one, _) | Self::Is(one, _) | Self::AsText(one) | Self::Not(one) => {
+                one.searches_text()
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! An expression as SQL, for one table.
+
+use trunkline_record::Table;
+
+use crate::clause::Interval;
+use crate::columns::{Type, has, texts};
+use crate::expression::Expression;
+use crate::sql::{Param, Sql};
+
+impl Expression {
+    /// Writes it to the statement. Each part is in parentheses of its own, so that no precedence matters.
+    pub(crate) fn render(&self, table: Table, sql: &mut Sql) {
+        match self {
+            Self::Column(column) if has(table, column.name) => sql.push(column.name),
+            // Known before the query runs, so the server leaves out a table that can't have such rows.
+            Self::Column(column) => {
+                sql.push("NULL::");
+                sql.push(type_name(column.kind));
+            }
+            Self::Value(value) => sql.push_param(value.clone()),
+            Self::Interval(Interval { months, micros }) => {
+                sql.push("make_interval(months => ");
+                sql.push_param(Param::Int(i64::from(*months)));
+                sql.push("::integer, secs => ");
+                // A hundred years have fewer microseconds than a double counts one by one.
+                #[allow(clippy::cast_precision_loss)]
+                sql.push_param(Param::Float(*micros as f64 / 1e6));
+                sql.push(")");
+            }
+            Self::Severity(severity) => {
+                sql.push("'");
+                sql.push(severity.as_str());
+                sql.push("'::log.severity");
+            }
+            Self::Bool(value) => sql.push(if *value { "TRUE" } else { "FALSE" }),
+            Self::Call(function, arguments) => {
+                sql.push(function.name);
+                list(arguments, ", ", table, sql);
+            }
+            Self::Binary(operator, _, left, right) => {
+                sql.push("(");
+                left.render(table, sql);
+                sql.push(" ");
+                sql.push(operator);
+                sql.push(" ");
+                right.render(table, sql);
+                sql.push(")");
+            }
+            Self::In(one, these) => {
+                sql.push("(");
+                one.render(table, sql);
+                sql.push(" IN ");
+                list(these, ", ", table, sql);
+                sql.push(")");
+            }
+            Self::Is(one, test) => {
+                sql.push("(");
+                one.render(table, sql);
+                sql.push(" ");
+                sql.push(test);
+                sql.push(")");
+            }
+            Self::AsText(one) => {
+                one.render(table, sql);
+                sql.push("::text");
+            }
+            Self::Not(one) => {
+                sql.push("(NOT ");
+                one.render(table, sql);
+                sql.push(")");
+            }
+            Self::And(all) => list(all, " AND ", table, sql),
+            Self::Or(any) => list(any, " OR ", table, sql),
+            Self::Contains(text) => in_texts("ILIKE", &like(text), table, sql),
+            Self::Matches(pattern) => in_texts("~", pattern, table, sql),
+        }
+    }
+}
+
+fn list(parts: &[Expression], between: &str, table: Table, sql: &mut Sql) {
+    sql.push("(");
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            sql.push(between);
+        }
+        part.render(table, sql);
+    }
+    sql.push(")");
+}
+
+fn in_texts(operator: &str, pattern: &str, table: Table, sql: &mut Sql) {
+    let pattern = sql.bind(Param::Text(pattern.to_owned()));
+    let found: Vec<_> =
+        texts(table).iter().map(|column| format!("{column} {operator} {pattern}")).collect();
+    sql.push(&format!("({})", found.join(" OR ")));
+}
+
+/// A pattern that finds `text` anywhere, taken literally.
+fn like(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for char in text.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern.push('%');
+    pattern
+}
+
+pub(crate) const fn type_name(kind: Type) -> &'static str {
+    match kind {
+        Type::Bool => "boolean",
+        Type::Text => "text",
+        Type::TextArray => "text[]",
+        Type::Int4 => "integer",
+        Type::Int8 => "bigint",
+        Type::Time => "timestamptz",
+        Type::Interval => "interval",
+        Type::Severity => "log.severity",
+        Type::Uuid => "uuid",
+        Type::Json => "jsonb",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_literally() {
+        assert_eq!(like(r"50%_\"), r"%50\%\_\\%");
+    }
+}

@@ -1,0 +1,92 @@
+//! The neighbours of a row.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::TryStreamExt;
+use tokio_postgres::Row;
+use trunkline_query::{Among, Context, Order, Sql};
+
+use super::running::{QueryError, Running};
+use super::{row, within};
+use crate::store::Pool;
+
+/// A row and its neighbours, JSON objects in their order.
+#[derive(Debug)]
+pub struct Neighbours {
+    /// Before it.
+    pub before: Vec<Vec<u8>>,
+    /// It.
+    pub row: Vec<u8>,
+    /// Behind it.
+    pub after: Vec<Vec<u8>>,
+}
+
+/// How far away in time neighbours are looked for first. Mostly they are near, and the more time, the more rows of others.
+const NEAR: TimeDelta = TimeDelta::minutes(1);
+
+/// The neighbours; `None` when there is no such row.
+pub async fn context(
+    pool: &Pool,
+    timeout: Duration,
+    context: &Context,
+) -> Result<Option<Neighbours>, QueryError> {
+    within(timeout, async {
+        let running = Running::begin(pool).await?;
+        let rows: Vec<_> = running.rows(&Sql::row(context)).await?.try_collect().await?;
+        let Some(at) = rows.first() else {
+            running.finish();
+            return Ok(None);
+        };
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        if let Some(among) = among(context, at)? {
+            before = side(&running, context, &among, Order::Desc).await?;
+            before.reverse();
+            after = side(&running, context, &among, Order::Asc).await?;
+        }
+        running.finish();
+        let json = |row: &Row| {
+            let mut json = Vec::new();
+            row::write_json(row, context.tables.columns(), &mut json);
+            json
+        };
+        let all = |rows: Vec<Row>| rows.iter().map(json).collect();
+        Ok(Some(Neighbours { before: all(before), row: json(at), after: all(after) }))
+    })
+    .await
+}
+
+/// Beside whom to look; `None` for the session of a row that has none.
+fn among(context: &Context, at: &Row) -> Result<Option<Among>, tokio_postgres::Error> {
+    if !context.session {
+        return Ok(Some(Among::Stream));
+    }
+    let has_session = context.tables.columns().iter().any(|column| column.name == "session_id");
+    if !has_session {
+        return Ok(None);
+    }
+    let (session_id, line) = (at.try_get("session_id")?, at.try_get("session_line_num")?);
+    let pod = at.try_get("pod")?;
+    let (Some(session_id), Some(line)) = (session_id, line) else { return Ok(None) };
+    Ok(Some(Among::Session { session_id, line, pod }))
+}
+
+async fn side(
+    running: &Running,
+    context: &Context,
+    among: &Among,
+    order: Order,
+) -> Result<Vec<Row>, QueryError> {
+    let wanted = match order {
+        Order::Asc => context.after,
+        Order::Desc => context.before,
+    };
+    let mut found = Vec::new();
+    for window in [NEAR.min(context.window), context.window] {
+        if found.len() < wanted as usize {
+            let sql = Sql::neighbours(context, among, order, window);
+            found = running.rows(&sql).await?.try_collect().await?;
+        }
+    }
+    Ok(found)
+}
