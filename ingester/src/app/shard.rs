@@ -19,7 +19,7 @@ use crate::metrics::{Metrics, StoreMetrics};
 use crate::receive::Target;
 use crate::receive::forbidden::Note;
 use crate::shards::Shards;
-use crate::store::{self, Handover, Pool, Writer};
+use crate::store::{self, Handover, Lifecycle, Pool, Writer};
 
 /// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
 /// what bounds memory is [`crate::receive::Memory`].
@@ -30,6 +30,7 @@ pub(super) struct Shard {
     /// None where there is but one.
     name: Option<Arc<str>>,
     pool: Pool,
+    lifecycle: Pool,
     /// The others.
     others: Vec<(Arc<str>, Pool)>,
     metrics: StoreMetrics,
@@ -45,6 +46,7 @@ struct Settings {
     limits: Limits,
     memory: bytesize::ByteSize,
     remember_chunks: std::time::Duration,
+    lifecycle: store::lifecycle::Config,
 }
 
 impl Shard {
@@ -61,15 +63,16 @@ impl Shard {
             limits: config.forward.limits(),
             memory: config.forward.memory,
             remember_chunks: config.forward.remember_chunks,
+            lifecycle: config.lifecycle.clone(),
         };
         let mut urls: Vec<_> = config.shards.iter().map(|shard| &shard.url).collect();
         if urls.is_empty() {
             urls.push(config.database.url()?);
         }
         let pools: Vec<_> =
-            urls.into_iter().map(|url| Pool::for_writers(&config.database, url)).collect();
+            urls.iter().map(|url| Pool::for_writers(&config.database, url)).collect();
         let names: Vec<_> = shards.names().map(Option::<&Arc<str>>::cloned).collect();
-        let all = names.iter().zip(&pools).map(|(name, pool)| {
+        let all = names.iter().zip(&pools).zip(urls).map(|((name, pool), url)| {
             let others = names.iter().zip(&pools).filter(|(other, _)| *other != name);
             let others = others.filter_map(|(name, pool)| Some((name.clone()?, pool.clone())));
             let health = health.of(name.as_ref());
@@ -77,6 +80,7 @@ impl Shard {
             Self {
                 name: name.clone(),
                 pool: pool.clone(),
+                lifecycle: Pool::for_lifecycle(url),
                 others: others.collect(),
                 metrics: metrics.store(name.as_ref()),
                 health,
@@ -122,6 +126,9 @@ impl Shard {
                 Writer::new(index, queue, batch, self.pool.clone(), limits, metrics, health);
             writers.spawn(writer.run().instrument(tracing::info_span!("writer", index)));
         }
+        let lifecycle =
+            Lifecycle::new(&self.settings.lifecycle, self.lifecycle.clone(), self.metrics.clone());
+        tasks.spawn(lifecycle.run(stop.clone()).instrument(tracing::info_span!("lifecycle")));
         tasks.spawn(store::write_notes(self.pool.clone(), notes, stop.clone()));
         tasks.spawn(store::forget_delivered(
             self.pool.clone(),

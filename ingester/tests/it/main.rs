@@ -8,6 +8,7 @@
 mod backpressure;
 mod columns;
 mod concurrent;
+mod lifecycle;
 mod migrations;
 mod queries;
 mod questions;
