@@ -30,6 +30,7 @@ mod streams;
 mod tls;
 mod transaction;
 mod url;
+mod window;
 mod writer;
 
 pub use backoff::Backoff;
@@ -43,4 +44,5 @@ pub(crate) use open::HEALTH;
 pub use open::{OpenError, open};
 pub use pool::{Pool, PoolError};
 pub use url::DatabaseUrl;
-pub use writer::Writer;
+pub use window::Window;
+pub use writer::{Context, Writer};

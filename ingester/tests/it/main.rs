@@ -19,3 +19,4 @@ mod shards;
 mod tables;
 mod trouble;
 mod unordered;
+mod window;
