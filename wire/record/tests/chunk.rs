@@ -29,7 +29,7 @@ fn ship(log: &[u8], limit: usize) -> Vec<Message> {
             break;
         }
         let chunk = builder.finish(at as u64).unwrap();
-        message("postgres", &STREAM, &source(), "/log/a.csv", 5, &chunk, &mut wire);
+        message("postgres", &STREAM, &source(), "/log/a.csv", Some(5), &chunk, &mut wire);
     }
     let mut server = Server::new(Limits::default());
     let mut buf = BytesMut::from(&wire[..]);
@@ -50,7 +50,7 @@ fn a_record_arrives_with_every_column_its_position_and_its_source() {
     let header = ChunkHeader::from_options(&message.options).unwrap().unwrap();
     assert_eq!(
         (header.stream, header.from, header.to, header.acked),
-        (STREAM, 0, log.len() as u64, 5)
+        (STREAM, 0, log.len() as u64, Some(5))
     );
     assert_eq!((header.source, header.path.as_deref()), (source(), Some("/log/a.csv")));
     assert_eq!(
