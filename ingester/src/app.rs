@@ -145,13 +145,13 @@ impl Ingester {
         for (shard, notes) in
             Shard::all(&config, &shards, &metrics, &health)?.into_iter().zip(noted)
         {
-            let (target, queues) = shard.queues();
+            let (target, queue) = shard.queue();
             targets.push(target);
             let span = match shard.name() {
                 Some(name) => tracing::info_span!("shard", %name),
                 None => tracing::Span::none(),
             };
-            let running = shard.run(queues, notes, opened.clone(), stop.clone(), tasks.clone());
+            let running = shard.run(queue, notes, opened.clone(), stop.clone(), tasks.clone());
             storing.spawn(tasks.track_future(running).instrument(span));
         }
         drop(opened);

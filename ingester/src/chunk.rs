@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc::OwnedPermit;
 use trunkline_forward::Message;
-use trunkline_record::{ChunkHeader, Source};
+use trunkline_record::{ChunkHeader, Source, StreamId};
 
 use crate::batch::Weight;
 use crate::metrics::Metrics;
+use crate::queue::Item;
 use crate::receive::MemoryPermit;
 use crate::receive::credentials::{Forbidden, Unknown};
 
@@ -42,12 +43,20 @@ pub struct Foreign {
 /// Bytes of log that one record is taken to have where the sender doesn't say how many records there are.
 const TYPICAL_RECORD: u64 = 256;
 
-impl Chunk {
-    /// What it adds to a batch, by the sender's word.
-    pub fn weight(&self) -> Weight {
+impl Item for Chunk {
+    fn stream(&self) -> StreamId {
+        self.header.stream
+    }
+
+    /// By the sender's word.
+    fn weight(&self) -> Weight {
         let log = self.header.to.saturating_sub(self.header.from);
         let bytes = log.max(self.message.packed_len() as u64);
         Weight { rows: self.message.options.size.unwrap_or(bytes / TYPICAL_RECORD), bytes }
+    }
+
+    fn received(&self) -> Instant {
+        self.received
     }
 }
 

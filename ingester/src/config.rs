@@ -26,6 +26,8 @@ pub struct Config {
     pub forward: receive::Config,
     /// When a batch is cut.
     pub batch: batch::Config,
+    /// What is done about the tables in the background.
+    pub lifecycle: store::lifecycle::Config,
     /// The HTTP listener.
     pub http: api::Config,
     /// The process's own log.
@@ -42,6 +44,7 @@ impl Default for Config {
             shards: Vec::new(),
             forward: receive::Config::default(),
             batch: batch::Config::default(),
+            lifecycle: store::lifecycle::Config::default(),
             http: api::Config::default(),
             log: log::Config::default(),
             shutdown_grace: Duration::from_secs(20),
@@ -102,6 +105,7 @@ impl Config {
         Shards::build(&self.shards)?;
         self.forward.check(self.shards.len())?;
         self.batch.check()?;
+        self.lifecycle.check()?;
         self.http.check()?;
         self.log.check()
     }

@@ -1,8 +1,8 @@
 //! Receives Fluent Forward and copies log records into TimescaleDB.
 //!
-//! The way of a forward chunk: [`receive`] cuts it off a connection and hands it to the writer of its stream; [`batch`] says
-//! when a writer has enough for a transaction; [`store`] runs the transaction and answers; [`receive`] sends the ack. [`api`]
-//! answers queries beside that.
+//! The way of a forward chunk: [`receive`] cuts it off a connection and puts it into the writers' [`queue`]; [`batch`] says when there
+//! is enough for a transaction; [`store`] runs the transaction and answers; [`receive`] sends the ack. [`api`] answers queries beside
+//! that.
 
 pub mod api;
 pub mod app;
@@ -13,6 +13,7 @@ pub mod config;
 pub mod health;
 pub mod log;
 pub mod metrics;
+pub mod queue;
 pub mod receive;
 mod secret;
 pub mod shards;

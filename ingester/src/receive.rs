@@ -1,7 +1,7 @@
 //! The Forward listener: connections in, forward chunks out to the writers, acks back.
 //!
-//! Each connection has a task that reads and one that answers. Nothing is acknowledged here: a forward chunk goes to the writer
-//! of its stream with a [`crate::chunk::Reply`], and the writer answers after the commit. Reading stops while the
+//! Each connection has a task that reads and one that answers. Nothing is acknowledged here: a forward chunk goes into the
+//! writers' queue with a [`crate::chunk::Reply`], and the writer answers after the commit. Reading stops while the
 //! memory for forward chunks is used up, so a database that is away makes senders wait and never the process grow.
 
 mod answer;

@@ -1,7 +1,8 @@
 //! The database: the only part that knows the driver, and the only place where *chunk* could mean TimescaleDB's, so it is
 //! written out: *forward chunk*, *hypertable chunk*.
 //!
-//! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`query`] answers queries.
+//! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`query`] answers queries;
+//! [`lifecycle`] looks after the tables.
 
 mod ahead;
 mod backoff;
@@ -14,6 +15,7 @@ mod copy;
 mod delivered;
 mod handover;
 mod json;
+pub mod lifecycle;
 mod migrate;
 mod note;
 mod open;
@@ -28,16 +30,19 @@ mod streams;
 mod tls;
 mod transaction;
 mod url;
+mod window;
 mod writer;
 
 pub use backoff::Backoff;
 pub use config::Config;
 pub use delivered::forget_delivered;
 pub use handover::Handover;
+pub use lifecycle::Lifecycle;
 pub use migrate::{MIGRATIONS, MigrateError, Migration, migrate};
 pub use note::write_notes;
 pub(crate) use open::HEALTH;
 pub use open::{OpenError, open};
 pub use pool::{Pool, PoolError};
 pub use url::DatabaseUrl;
-pub use writer::Writer;
+pub use window::Window;
+pub use writer::{Context, Writer};

@@ -16,20 +16,22 @@ use crate::chunk::Chunk;
 use crate::config::Config;
 use crate::health::Health;
 use crate::metrics::{Metrics, StoreMetrics};
+use crate::queue::Queue;
 use crate::receive::Target;
 use crate::receive::forbidden::Note;
 use crate::shards::Shards;
-use crate::store::{self, Handover, Pool, Writer};
+use crate::store::{self, Handover, Lifecycle, Pool, Window, Writer};
 
-/// Forward chunks that wait for one writer. Enough to fill the next batch while one is being stored, even from tiny forward chunks;
-/// what bounds memory is [`crate::receive::Memory`].
-const WRITER_QUEUE: usize = 1_024;
+/// Forward chunks that wait for a writer, and as many again that wait for one that stores others of their stream. Enough to fill the next
+/// batches while some are being stored, even from tiny forward chunks; what bounds memory is [`crate::receive::Memory`].
+const WAITING: usize = 2_048;
 
 /// A database, before anything works on it.
 pub(super) struct Shard {
     /// None where there is but one.
     name: Option<Arc<str>>,
     pool: Pool,
+    lifecycle: Pool,
     /// The others.
     others: Vec<(Arc<str>, Pool)>,
     metrics: StoreMetrics,
@@ -42,9 +44,11 @@ pub(super) struct Shard {
 struct Settings {
     writers: usize,
     batch: batch::Config,
+    window: Window,
     limits: Limits,
     memory: bytesize::ByteSize,
     remember_chunks: std::time::Duration,
+    lifecycle: store::lifecycle::Config,
 }
 
 impl Shard {
@@ -58,18 +62,20 @@ impl Shard {
         let settings = Settings {
             writers: config.database.connections,
             batch: config.batch,
+            window: config.database.window(),
             limits: config.forward.limits(),
             memory: config.forward.memory,
             remember_chunks: config.forward.remember_chunks,
+            lifecycle: config.lifecycle.clone(),
         };
         let mut urls: Vec<_> = config.shards.iter().map(|shard| &shard.url).collect();
         if urls.is_empty() {
             urls.push(config.database.url()?);
         }
         let pools: Vec<_> =
-            urls.into_iter().map(|url| Pool::for_writers(&config.database, url)).collect();
+            urls.iter().map(|url| Pool::for_writers(&config.database, url)).collect();
         let names: Vec<_> = shards.names().map(Option::<&Arc<str>>::cloned).collect();
-        let all = names.iter().zip(&pools).map(|(name, pool)| {
+        let all = names.iter().zip(&pools).zip(urls).map(|((name, pool), url)| {
             let others = names.iter().zip(&pools).filter(|(other, _)| *other != name);
             let others = others.filter_map(|(name, pool)| Some((name.clone()?, pool.clone())));
             let health = health.of(name.as_ref());
@@ -77,6 +83,7 @@ impl Shard {
             Self {
                 name: name.clone(),
                 pool: pool.clone(),
+                lifecycle: Pool::for_lifecycle(url),
                 others: others.collect(),
                 metrics: metrics.store(name.as_ref()),
                 health,
@@ -91,17 +98,17 @@ impl Shard {
     }
 
     /// The way to its writers, and the other end of it.
-    pub(super) fn queues(&self) -> (Target, Vec<Receiver<Chunk>>) {
-        let Settings { writers, memory, limits, .. } = self.settings;
-        let (senders, receivers) = (0..writers).map(|_| mpsc::channel(WRITER_QUEUE)).unzip();
+    pub(super) fn queue(&self) -> (Target, Receiver<Chunk>) {
+        let Settings { memory, limits, .. } = self.settings;
+        let (sender, receiver) = mpsc::channel(WAITING);
         let count = self.others.len() + 1;
-        (Target::new(senders, self.metrics.clone(), count, memory, limits), receivers)
+        (Target::new(sender, self.metrics.clone(), count, memory, limits), receiver)
     }
 
     /// Brings the schema up to date, says that it did, and stores what comes, until nothing more can come.
     pub(super) async fn run(
         self,
-        queues: Vec<Receiver<Chunk>>,
+        queue: Receiver<Chunk>,
         notes: Receiver<Note>,
         opened: watch::Sender<bool>,
         stop: CancellationToken,
@@ -114,14 +121,22 @@ impl Shard {
         }
         opened.send_replace(true);
         let mut writers = JoinSet::new();
-        for (index, queue) in queues.into_iter().enumerate() {
-            let queue = self.hand_over(index, queue, &tasks);
-            let Settings { batch, limits, .. } = self.settings;
-            let (metrics, health) = (self.metrics.clone(), self.health.clone());
-            let writer =
-                Writer::new(index, queue, batch, self.pool.clone(), limits, metrics, health);
+        let Settings { batch, window, limits, .. } = self.settings;
+        let context = store::Context {
+            queue: Queue::new(self.hand_over(queue, &tasks), WAITING, batch),
+            pool: self.pool.clone(),
+            window,
+            limits,
+            metrics: self.metrics.clone(),
+            health: self.health.clone(),
+        };
+        for index in 0..self.settings.writers {
+            let writer = Writer::new(index, context.clone());
             writers.spawn(writer.run().instrument(tracing::info_span!("writer", index)));
         }
+        let lifecycle =
+            Lifecycle::new(&self.settings.lifecycle, self.lifecycle.clone(), self.metrics.clone());
+        tasks.spawn(lifecycle.run(stop.clone()).instrument(tracing::info_span!("lifecycle")));
         tasks.spawn(store::write_notes(self.pool.clone(), notes, stop.clone()));
         tasks.spawn(store::forget_delivered(
             self.pool.clone(),
@@ -137,18 +152,12 @@ impl Shard {
     }
 
     /// Where there are several databases, streams may come from another one.
-    fn hand_over(
-        &self,
-        index: usize,
-        queue: Receiver<Chunk>,
-        tasks: &TaskTracker,
-    ) -> Receiver<Chunk> {
+    fn hand_over(&self, queue: Receiver<Chunk>, tasks: &TaskTracker) -> Receiver<Chunk> {
         if self.others.is_empty() {
             return queue;
         }
-        let (writer, handed_over) = mpsc::channel(WRITER_QUEUE);
-        let handover =
-            Handover::new(index, self.pool.clone(), self.others.clone(), self.health.clone());
+        let (writer, handed_over) = mpsc::channel(WAITING);
+        let handover = Handover::new(self.pool.clone(), self.others.clone(), self.health.clone());
         tasks.spawn(handover.run(queue, writer).in_current_span());
         handed_over
     }

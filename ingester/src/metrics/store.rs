@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -46,6 +47,8 @@ pub struct Numbers {
     /// Seconds from the newest committed `log_time` to its commit.
     pub lag_seconds: Gauge<f64, AtomicU64>,
     shard: Option<Arc<str>>,
+    /// Whether this ingester is the one that looks after the tables.
+    pub lifecycle_leader: Gauge,
     families: Families,
 }
 
@@ -58,6 +61,18 @@ impl StoreMetrics {
     /// A batch failed for the time being.
     pub fn retried(&self, class: &'static str) {
         self.families.retries.get_or_create(&self.label("class", class)).inc();
+    }
+
+    /// A step of the lifecycle ended.
+    pub fn step_ran(&self, step: &'static str, took: Duration, is_ok: bool) {
+        let (label, families) = (self.label("step", step), &self.families);
+        families.lifecycle_seconds.get_or_create(&label).set(took.as_secs_f64());
+        if is_ok {
+            let now = chrono::Utc::now().timestamp_micros() as f64 / 1e6;
+            families.lifecycle_success.get_or_create(&label).set(now);
+        } else {
+            families.lifecycle_failures.get_or_create(&label).inc();
+        }
     }
 
     fn label(&self, name: &'static str, value: &'static str) -> Labels {
@@ -79,6 +94,10 @@ pub(super) struct Families {
     gaps: Family<Labels, Counter>,
     lag_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
     retries: Family<Labels, Counter>,
+    lifecycle_leader: Family<Labels, Gauge>,
+    lifecycle_failures: Family<Labels, Counter>,
+    lifecycle_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
+    lifecycle_success: Family<Labels, Gauge<f64, AtomicU64>>,
 }
 
 /// A label of the metric's own, and the shard where there are several.
@@ -153,6 +172,26 @@ impl Families {
             gaps: register!(Family::default(), "gaps", "Gaps in streams, see log.stream"),
             lag_seconds,
             retries: register!(Family::default(), "retries", "Batches that had to be tried again"),
+            lifecycle_leader: register!(
+                Family::default(),
+                "lifecycle_leader",
+                "Whether this ingester is the one that looks after the tables"
+            ),
+            lifecycle_failures: register!(
+                Family::default(),
+                "lifecycle_failures",
+                "Steps of the lifecycle that failed, to be tried again"
+            ),
+            lifecycle_seconds: register!(
+                Family::default(),
+                "lifecycle_step_seconds",
+                "Seconds that a step of the lifecycle took the last time"
+            ),
+            lifecycle_success: register!(
+                Family::default(),
+                "lifecycle_last_success_timestamp_seconds",
+                "When a step of the lifecycle last succeeded, in seconds since 1970"
+            ),
         }
     }
 
@@ -169,6 +208,7 @@ impl Families {
             duplicates: self.duplicates.get_or_create_owned(&all),
             gaps: self.gaps.get_or_create_owned(&all),
             lag_seconds: self.lag_seconds.get_or_create_owned(&all),
+            lifecycle_leader: self.lifecycle_leader.get_or_create_owned(&all),
             shard: all.shard,
             families: self.clone(),
         }));

@@ -1,4 +1,4 @@
-//! Which database a forward chunk is stored in, and which of its writers does it.
+//! Which database a forward chunk is stored in.
 //!
 //! With several databases none may stand in the others' way. Each has its part of the memory for forward chunks; one that holds all of it
 //! and frees none is away, or far behind, and its forward chunks are left to their senders: not held, not answered. A sender that waits
@@ -11,7 +11,7 @@ use bytesize::ByteSize;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
 use trunkline_forward::Limits;
-use trunkline_record::{Source, StreamId};
+use trunkline_record::Source;
 
 use super::memory::units_of;
 use super::patience::Patience;
@@ -19,8 +19,7 @@ use crate::chunk::{Chunk, Foreign};
 use crate::metrics::StoreMetrics;
 use crate::shards::Shards;
 
-/// The queues of all writers. A stream always goes to the same one, so that its forward chunks are stored in the order in which they
-/// came, and so that no two writers wait for each other's lock on a stream.
+/// The ways to the writers of all databases.
 #[derive(Debug, Clone)]
 pub struct Route {
     shards: Arc<Shards>,
@@ -30,7 +29,7 @@ pub struct Route {
 /// One database.
 #[derive(Debug)]
 pub struct Target {
-    queues: Vec<Sender<Chunk>>,
+    queue: Sender<Chunk>,
     metrics: StoreMetrics,
     /// Where there are several.
     part: Option<Part>,
@@ -44,28 +43,27 @@ struct Part {
     patience: Patience,
 }
 
-/// The stream's writer has ended, which it never does while there are connections.
+/// The writers have ended, which they never do while there are connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the writer of the stream has ended")]
+#[error("the writers have ended")]
 pub struct WriterGone;
 
 impl Target {
-    /// One of `count` databases, with at least one queue; `memory` is that of all.
+    /// One of `count` databases, and its queue; `memory` is that of all.
     pub fn new(
-        queues: Vec<Sender<Chunk>>,
+        queue: Sender<Chunk>,
         metrics: StoreMetrics,
         count: usize,
         memory: ByteSize,
         limits: Limits,
     ) -> Self {
-        assert!(!queues.is_empty(), "a route needs a writer");
         let part = (count > 1).then(|| {
             let share = usize::try_from(memory.as_u64()).unwrap_or(usize::MAX) / count;
             let size = units_of(share.max(limits.max_message));
             let left = Arc::new(Semaphore::new(size as usize));
             Part { left, size, patience: Patience::default() }
         });
-        Self { queues, metrics, part }
+        Self { queue, metrics, part }
     }
 }
 
@@ -86,10 +84,10 @@ impl Route {
         self.shards.of(foreign.and_then(|foreign| foreign.sources.first()).unwrap_or(own))
     }
 
-    /// Waits for a place in the queue of the forward chunk's stream, or leaves it to its sender.
+    /// Waits for a place in the queue, or leaves the forward chunk to its sender.
     pub async fn send(&self, shard: usize, mut chunk: Chunk) -> Result<(), WriterGone> {
         let target = &self.targets[shard];
-        let queue = &target.queues[index(chunk.header.stream, target.queues.len())];
+        let queue = &target.queue;
         let place = match &target.part {
             None => queue.reserve().await,
             Some(part) => {
@@ -111,7 +109,7 @@ impl Route {
             }
         };
         let place = place.map_err(|_| WriterGone)?;
-        // Counted before it is in the queue, so that the writer never counts it out before it was counted in.
+        // Counted before it is in the queue, so that a writer never counts it out before it was counted in.
         target.metrics.queue_depth.inc();
         place.send(chunk);
         Ok(())
@@ -127,33 +125,5 @@ impl Route {
     /// The same for one that has no place among the unanswered.
     pub fn count_left(&self, shard: usize) {
         self.targets[shard].metrics.left.inc();
-    }
-}
-
-fn index(stream: StreamId, queues: usize) -> usize {
-    // A stream id is a hash already.
-    let [a, b, c, d, e, f, g, h, ..] = stream.0;
-    // Less than the number of queues, which is a usize.
-    #[allow(clippy::cast_possible_truncation)]
-    {
-        (u64::from_be_bytes([a, b, c, d, e, f, g, h]) % queues as u64) as usize
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stream_keeps_its_queue() {
-        let mut id = [7; 16];
-        let first = index(StreamId(id), 3);
-        assert_eq!(index(StreamId(id), 3), first);
-        let mut seen = [false; 3];
-        for byte in 0..=255 {
-            id[7] = byte;
-            seen[index(StreamId(id), 3)] = true;
-        }
-        assert_eq!(seen, [true; 3]);
     }
 }

@@ -1,8 +1,10 @@
 //! `[database]`
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
-use super::DatabaseUrl;
+use super::{DatabaseUrl, Window};
 use crate::config::Error;
 
 /// Which database, and how many connections to it.
@@ -15,11 +17,24 @@ pub struct Config {
     pub connections: usize,
     /// Connections that answer queries.
     pub query_connections: usize,
+    /// How long before the present a `log_time` may be.
+    #[serde(with = "humantime_serde")]
+    pub log_time_past: Duration,
+    /// How long after it.
+    #[serde(with = "humantime_serde")]
+    pub log_time_future: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { url: None, connections: 2, query_connections: 4 }
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self {
+            url: None,
+            connections: 2,
+            query_connections: 4,
+            log_time_past: 366 * DAY,
+            log_time_future: DAY,
+        }
     }
 }
 
@@ -41,6 +56,11 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// The times that are taken for true.
+    pub fn window(&self) -> Window {
+        Window::new(self.log_time_past, self.log_time_future)
     }
 
     /// The URL, or that it is missing.

@@ -13,6 +13,8 @@ use super::buffers::{Buffers, FULL, Filled};
 use super::pass::Part;
 use super::rejected::Rejected;
 use super::row::{COPY_HEADER, COPY_TRAILER, RowEncoder};
+use super::window::Bounds;
+
 /// The table whose COPY is a batch's first. With it whatever is no row is dealt with: duplicates, and what goes to `log.rejected`.
 pub(super) const FIRST: Table = Table::Postgres;
 
@@ -41,6 +43,7 @@ pub(super) enum CopyError {
 /// A running COPY.
 pub(super) struct Copy {
     table: Table,
+    bounds: Bounds,
     sink: Pin<Box<CopyInSink<Filled>>>,
     buffers: Buffers,
     out: Vec<u8>,
@@ -48,10 +51,15 @@ pub(super) struct Copy {
 
 impl Copy {
     /// A COPY into `table` that the server has agreed to.
-    pub(super) fn new(table: Table, sink: CopyInSink<Filled>, buffers: Buffers) -> Self {
+    pub(super) fn new(
+        table: Table,
+        bounds: Bounds,
+        sink: CopyInSink<Filled>,
+        buffers: Buffers,
+    ) -> Self {
         let mut out = buffers.take();
         out.extend_from_slice(COPY_HEADER);
-        Self { table, sink: Box::pin(sink), buffers, out }
+        Self { table, bounds, sink: Box::pin(sink), buffers, out }
     }
 
     /// Where its rows go.
@@ -99,6 +107,10 @@ impl Copy {
             }
             match (row, &piece.reject) {
                 (Row::Record, None) if slots.table() == self.table => {
+                    if !self.bounds.contains(slots.log_time()) {
+                        rejected.record(chunk, &slots, &self.bounds.reason());
+                        continue;
+                    }
                     match encoder.encode(&slots, &mut self.out) {
                         Ok(()) => {
                             written.rows += 1;

@@ -23,7 +23,7 @@ use super::streams::uuid;
 use crate::chunk::Chunk;
 use crate::health::Health;
 
-/// Stands between the queue of one writer and the writer.
+/// Stands between the connections and the queue of a shard's writers.
 #[derive(Debug)]
 pub struct Handover {
     own: Pool,
@@ -31,7 +31,6 @@ pub struct Handover {
     /// Streams that were looked for.
     settled: HashSet<StreamId>,
     health: Health,
-    part: String,
 }
 
 /// Another shard.
@@ -46,6 +45,8 @@ struct Other {
 /// What another shard has of a stream: all below a position, and ranges beyond it.
 type Had = (i64, Option<String>);
 
+/// The part of [`Health`] that this answers for.
+const PART: &str = "handover";
 /// Forward chunks that are looked at together.
 const AT_ONCE: usize = 1_000;
 /// Streams that are remembered to be settled. Forgetting costs a little, never more.
@@ -65,16 +66,10 @@ ON CONFLICT (stream) DO UPDATE SET position = greatest(s.position, excluded.posi
 ahead = nullif(coalesce(s.ahead, '{}') + coalesce(excluded.ahead, '{}'), '{}')";
 
 impl Handover {
-    /// In front of writer `index` of the shard that `own` leads to.
-    pub fn new(index: usize, own: Pool, others: Vec<(Arc<str>, Pool)>, health: Health) -> Self {
+    /// In front of the shard that `own` leads to.
+    pub fn new(own: Pool, others: Vec<(Arc<str>, Pool)>, health: Health) -> Self {
         let others = others.into_iter().map(|(name, pool)| Other { name, pool, ask_after: None });
-        Self {
-            own,
-            others: others.collect(),
-            settled: HashSet::new(),
-            health,
-            part: format!("handover {index}"),
-        }
+        Self { own, others: others.collect(), settled: HashSet::new(), health }
     }
 
     /// Works until every sender to `queue` is gone and what it held is passed on.
@@ -134,13 +129,13 @@ impl Handover {
         loop {
             let error = match insert(&self.own, chunk, had).await {
                 Ok(()) => {
-                    self.health.clear(&self.part);
+                    self.health.clear(PART);
                     let (stream, position) = (chunk.header.stream, had.0);
                     return tracing::info!(%stream, position, "stream taken over from another shard");
                 }
                 Err(error) => error,
             };
-            self.health.set(self.part.clone(), error.to_string());
+            self.health.set(PART, error.to_string());
             let wait = backoff.next_wait();
             tracing::warn!(%error, ?wait, "a stream can't be taken over from another shard yet");
             tokio::time::sleep(wait).await;

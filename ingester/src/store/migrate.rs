@@ -37,6 +37,8 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     2 "patroni_component" "0002_patroni_component.sql";
     3 "delivered_chunk" "0003_delivered_chunk.sql";
     4 "stream_ahead" "0004_stream_ahead.sql";
+    5 "hypertable_chunks" "0005_hypertable_chunks.sql";
+    6 "admit_rejected" "0006_admit_rejected.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -22,6 +22,7 @@ use super::pool::Client;
 use super::rejected::Rejected;
 use super::row::copy_statement;
 use super::transaction::Failure;
+use super::window::Bounds;
 use crate::chunk::Chunk;
 
 /// A piece that is to be stored.
@@ -70,42 +71,55 @@ impl CopyStatements {
     }
 }
 
-/// Copies all `parts`: over `first`, which has begun, and over further COPYs as they are needed. The last one's data has ended when it
-/// is answered; finishing it is to wait beside what follows on the connection.
-pub(super) async fn copy(
-    client: &Client,
-    statements: &CopyStatements,
-    parts: &[Part<'_>],
-    first: CopyInSink<Filled>,
-    buffers: &Buffers,
-    inflater: &mut Inflater,
-) -> Result<(Copied, Pin<Box<CopyInSink<Filled>>>), Failure> {
-    let mut copied = Copied::default();
-    let mut others = vec![[false; Table::ALL.len()]; parts.len()];
-    let mut copy = Copy::new(FIRST, first, buffers.clone());
-    for (part, others) in parts.iter().zip(&mut others) {
-        *others = write(&mut copy, part, &mut copied, inflater).await?.others;
+/// What goes over a batch.
+pub(super) struct Pass<'a> {
+    pub client: &'a Client,
+    pub statements: &'a CopyStatements,
+    /// The times that are taken for true.
+    pub bounds: Bounds,
+    pub buffers: &'a Buffers,
+}
+
+impl Pass<'_> {
+    fn begin(&self, table: Table, sink: CopyInSink<Filled>) -> Copy {
+        Copy::new(table, self.bounds, sink, self.buffers.clone())
     }
-    let mut sink = copy.end().await?;
-    for table in Table::ALL.into_iter().filter(|table| *table != FIRST) {
-        let has_rows = |others: &[bool; Table::ALL.len()]| others[table as usize];
-        if !others.iter().any(has_rows) {
-            continue;
+
+    /// Copies all `parts`: over `first`, which has begun, and over further COPYs as they are needed. The last one's data has ended when it
+    /// is answered; finishing it is to wait beside what follows on the connection.
+    pub(super) async fn copy(
+        &self,
+        parts: &[Part<'_>],
+        first: CopyInSink<Filled>,
+        inflater: &mut Inflater,
+    ) -> Result<(Copied, Pin<Box<CopyInSink<Filled>>>), Failure> {
+        let mut copied = Copied::default();
+        let mut others = vec![[false; Table::ALL.len()]; parts.len()];
+        let mut copy = self.begin(FIRST, first);
+        for (part, others) in parts.iter().zip(&mut others) {
+            *others = write(&mut copy, part, &mut copied, inflater).await?.others;
         }
-        // Polled in this order, and so sent in this order.
-        let (finished, next) = tokio::join!(
-            biased;
-            sink.as_mut().finish(),
-            client.copy_in(statements.of(table)),
-        );
-        finished?;
-        let mut copy = Copy::new(table, next?, buffers.clone());
-        for (part, _) in parts.iter().zip(&others).filter(|(_, others)| has_rows(others)) {
-            write(&mut copy, part, &mut copied, inflater).await?;
+        let mut sink = copy.end().await?;
+        for table in Table::ALL.into_iter().filter(|table| *table != FIRST) {
+            let has_rows = |others: &[bool; Table::ALL.len()]| others[table as usize];
+            if !others.iter().any(has_rows) {
+                continue;
+            }
+            // Polled in this order, and so sent in this order.
+            let (finished, next) = tokio::join!(
+                biased;
+                sink.as_mut().finish(),
+                self.client.copy_in(self.statements.of(table)),
+            );
+            finished?;
+            let mut copy = self.begin(table, next?);
+            for (part, _) in parts.iter().zip(&others).filter(|(_, others)| has_rows(others)) {
+                write(&mut copy, part, &mut copied, inflater).await?;
+            }
+            sink = copy.end().await?;
         }
-        sink = copy.end().await?;
+        Ok((copied, sink))
     }
-    Ok((copied, sink))
 }
 
 async fn write(

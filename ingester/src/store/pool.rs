@@ -1,4 +1,4 @@
-//! Connections to the database: a few for the writers, a few for queries, each prepared for its work when it is made.
+//! Connections to the database: a few for the writers, a few for queries, one for the lifecycle, each prepared for its work when it is made.
 
 use std::time::Duration;
 
@@ -58,6 +58,16 @@ impl Pool {
     /// For the writers.
     pub fn for_writers(config: &Config, url: &DatabaseUrl) -> Self {
         Self::build(url, WRITERS, config.connections, WRITER.to_owned())
+    }
+
+    /// For the lifecycle: one connection, whose statements end in the server when it is gone, however long they would have taken.
+    pub fn for_lifecycle(url: &DatabaseUrl) -> Self {
+        Self::build(
+            url,
+            WRITERS,
+            1,
+            format!("{WRITER}; SET client_connection_check_interval = '5s'"),
+        )
     }
 
     /// For queries, none of which can write, or run longer than `timeout`.

@@ -9,9 +9,9 @@ use crate::chunk::Chunk;
 
 /// Stores everything collected, one array a column.
 pub(super) const INSERT: &str = "\
-INSERT INTO log.rejected (stream, position, namespace, cluster, pod, container, node, role, path, reason, raw) \
+INSERT INTO log.rejected (stream, position, namespace, cluster, pod, container, node, role, path, reason, raw, table_name) \
 SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], \
-$9::text[], $10::text[], $11::bytea[])";
+$9::text[], $10::text[], $11::bytea[], $12::text[])";
 
 /// Records of one transaction that can't be rows.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(super) struct Rejected {
     paths: Vec<Option<String>>,
     reasons: Vec<String>,
     raws: Vec<Vec<u8>>,
+    /// Of which table `raws` is a record, where it is one.
+    tables: Vec<Option<&'static str>>,
 }
 
 impl Rejected {
@@ -33,7 +35,7 @@ impl Rejected {
         reason: &[u8],
         raw: &[u8],
     ) {
-        self.push(chunk, slots, escape::to_text(reason).into_owned(), raw.to_owned());
+        self.push(chunk, slots, escape::to_text(reason).into_owned(), raw.to_owned(), None);
     }
 
     /// A record that can't be stored, as a JSON object by column names.
@@ -43,10 +45,18 @@ impl Rejected {
             slots,
             escape::to_text(reason.as_bytes()).into_owned(),
             json::record(slots),
+            Some(slots.table().name()),
         );
     }
 
-    fn push(&mut self, chunk: &Chunk, slots: &RecordSlots<'_>, reason: String, raw: Vec<u8>) {
+    fn push(
+        &mut self,
+        chunk: &Chunk,
+        slots: &RecordSlots<'_>,
+        reason: String,
+        raw: Vec<u8>,
+        table: Option<&'static str>,
+    ) {
         self.streams.push(Uuid::from_bytes(chunk.header.stream.0));
         // Positions were checked against the forward chunk's, which fit a signed number.
         self.positions.push(slots.position().cast_signed());
@@ -57,6 +67,7 @@ impl Rejected {
         self.paths.push(chunk.header.path.clone());
         self.reasons.push(reason);
         self.raws.push(raw);
+        self.tables.push(table);
     }
 
     /// The first of them, for the log.
@@ -70,7 +81,7 @@ impl Rejected {
     }
 
     /// The parameters of [`INSERT`].
-    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 11] {
+    pub(super) fn parameters(&self) -> [&(dyn ToSql + Sync); 12] {
         let [namespace, cluster, pod, container, node, role] = &self.source;
         [
             &self.streams,
@@ -84,6 +95,7 @@ impl Rejected {
             &self.paths,
             &self.reasons,
             &self.raws,
+            &self.tables,
         ]
     }
 }

@@ -27,11 +27,12 @@ use super::ahead::Ahead;
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
 use super::delivered::{Delivered, DeliveredMoves, LOCK_CHUNKS, MOVE_CHUNKS, NEW_CHUNKS};
-use super::pass::{self, Copied, CopyStatements, Part};
+use super::pass::{Copied, CopyStatements, Part, Pass};
 use super::pool::{Client, Pool, PoolError};
 use super::position::{Positions, Verdict};
 use super::rejected;
 use super::streams::{LOCK_STREAMS, MOVE_STREAMS, Move, Moves, NEW_STREAMS, NewStreams, uuid};
+use super::window::Window;
 use crate::chunk::{Chunk, Refusal};
 
 /// Each statement is to see what was committed before it: positions are read after their lock was waited for.
@@ -93,6 +94,7 @@ impl From<tokio_postgres::Error> for Failure {
 #[derive(Debug)]
 pub(super) struct Transactions {
     pool: Pool,
+    window: Window,
     buffers: Buffers,
     inflater: Inflater,
     known: HashSet<StreamId>,
@@ -120,9 +122,10 @@ struct Decision {
 }
 
 impl Transactions {
-    pub(super) fn new(pool: Pool, limits: Limits) -> Self {
+    pub(super) fn new(pool: Pool, window: Window, limits: Limits) -> Self {
         Self {
             pool,
+            window,
             buffers: Buffers::default(),
             inflater: Inflater::new(limits.max_decompressed),
             known: HashSet::new(),
@@ -266,9 +269,9 @@ impl Transactions {
                 _ => None,
             })
             .collect();
-        let (copied, mut sink) =
-            pass::copy(client, &statements.copies, &parts, sink, &self.buffers, &mut self.inflater)
-                .await?;
+        let bounds = self.window.at(chrono::Utc::now());
+        let pass = Pass { client, statements: &statements.copies, bounds, buffers: &self.buffers };
+        let (copied, mut sink) = pass.copy(&parts, sink, &mut self.inflater).await?;
         let Copied { rows, duplicates, newest, rejected } = copied;
         stored.rows = rows;
         stored.duplicates += duplicates;

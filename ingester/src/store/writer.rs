@@ -1,12 +1,10 @@
-//! A writer: takes the forward chunks of its streams off its queue, makes batches of them, stores each until it is stored, and
-//! answers.
+//! A writer: takes a batch off the queue, stores it until it is stored, answers, and takes the next.
 //!
-//! Batches of one writer never overtake one another, and a stream has one writer: so a stream's forward chunks are stored in the
-//! order in which they came, whatever fails in between.
+//! A batch keeps its streams until then (see [`crate::queue`]): so a stream's forward chunks are stored in the order in which they
+//! came, whatever fails in between.
 
 use std::time::Instant;
 
-use tokio::sync::mpsc::Receiver;
 use trunkline_forward::Limits;
 use trunkline_record::Table;
 
@@ -14,18 +12,34 @@ use super::backoff::Backoff;
 use super::bisect::{Piece, halve};
 use super::class::Class;
 use super::transaction::{Failure, Stored, Transactions};
-use super::{Pool, PoolError};
-use crate::batch::{self, Batcher};
+use super::{Pool, PoolError, Window};
 use crate::chunk::{Chunk, Refusal};
 use crate::health::Health;
 use crate::metrics::StoreMetrics;
+use crate::queue::{Batch, Queue};
 
-/// Stores the forward chunks of a share of all streams.
+/// What all writers share.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Where batches come from.
+    pub queue: Queue<Chunk>,
+    /// Where they go.
+    pub pool: Pool,
+    /// The times that are taken for true.
+    pub window: Window,
+    /// How large a forward chunk may be.
+    pub limits: Limits,
+    /// What is counted.
+    pub metrics: StoreMetrics,
+    /// What is wrong.
+    pub health: Health,
+}
+
+/// Stores batches.
 #[derive(Debug)]
 pub struct Writer {
     name: String,
-    queue: Receiver<Chunk>,
-    batcher: Batcher<Chunk>,
+    queue: Queue<Chunk>,
     transactions: Transactions,
     metrics: StoreMetrics,
     health: Health,
@@ -36,56 +50,23 @@ const INTERNAL_TRIES: u32 = 4;
 
 impl Writer {
     /// The writer number `index`.
-    pub fn new(
-        index: usize,
-        queue: Receiver<Chunk>,
-        batch: batch::Config,
-        pool: Pool,
-        limits: Limits,
-        metrics: StoreMetrics,
-        health: Health,
-    ) -> Self {
+    pub fn new(index: usize, context: Context) -> Self {
+        let Context { queue, pool, window, limits, metrics, health } = context;
         Self {
             name: format!("writer {index}"),
             queue,
-            batcher: Batcher::new(batch),
-            transactions: Transactions::new(pool, limits),
+            transactions: Transactions::new(pool, window, limits),
             metrics,
             health,
         }
     }
 
-    /// Works until every sender to the queue is gone and what it held is stored.
+    /// Works until there won't be another batch.
     pub async fn run(mut self) {
-        while self.fill().await {
-            let chunks = self.batcher.cut();
-            self.store(chunks).await;
-        }
-    }
-
-    /// Waits for a batch; `false` when there won't be another.
-    async fn fill(&mut self) -> bool {
-        loop {
-            let next = match self.batcher.deadline() {
-                None => self.queue.recv().await,
-                Some(_) if self.batcher.is_full() => return true,
-                // What is in the queue already is taken even when it's time: it is as old, and a commit is dear.
-                Some(deadline) => match self.queue.try_recv() {
-                    Ok(chunk) => Some(chunk),
-                    Err(_) => {
-                        match tokio::time::timeout_at(deadline.into(), self.queue.recv()).await {
-                            Ok(next) => next,
-                            Err(_) => return true,
-                        }
-                    }
-                },
-            };
-            let Some(chunk) = next else {
-                return self.batcher.deadline().is_some();
-            };
-            self.metrics.queue_depth.dec();
-            let (weight, received) = (chunk.weight(), chunk.received);
-            self.batcher.push(chunk, weight, received);
+        while let Some(Batch { items, claim }) = self.queue.next().await {
+            self.metrics.queue_depth.dec_by(i64::try_from(items.len()).unwrap_or(i64::MAX));
+            self.store(items).await;
+            drop(claim);
         }
     }
 

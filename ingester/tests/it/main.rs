@@ -8,6 +8,7 @@
 mod backpressure;
 mod columns;
 mod concurrent;
+mod lifecycle;
 mod migrations;
 mod queries;
 mod questions;
@@ -18,3 +19,4 @@ mod shards;
 mod tables;
 mod trouble;
 mod unordered;
+mod window;
