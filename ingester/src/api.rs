@@ -8,6 +8,7 @@ mod health;
 mod histogram;
 mod logs;
 mod metrics;
+mod openapi;
 mod problem;
 mod request;
 mod serve;

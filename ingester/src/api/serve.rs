@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
-use super::{clusters, context, facets, health, histogram, logs, metrics};
+use super::{clusters, context, facets, health, histogram, logs, metrics, openapi};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::Pool;
@@ -50,6 +50,7 @@ fn router(api: Api) -> Router {
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),
         ("/metrics", get(metrics::metrics)),
+        ("/openapi.json", get(openapi::openapi)),
     ] {
         router = router.route(path, counted(path, endpoint, &api.metrics));
     }

@@ -10,6 +10,7 @@ mod columns;
 mod concurrent;
 mod lifecycle;
 mod migrations;
+mod openapi;
 mod queries;
 mod questions;
 mod search;

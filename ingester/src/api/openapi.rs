@@ -1,0 +1,106 @@
+//! `GET /openapi.json`: what can be asked and what is answered, made of the same lists that requests are read by.
+
+mod answers;
+mod parameters;
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, PathItem};
+use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
+use utoipa::openapi::{
+    Components, Content, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, Schema,
+};
+
+/// Made once: it is the same as long as the process lives.
+static DESCRIPTION: LazyLock<Vec<u8>> =
+    LazyLock::new(|| serde_json::to_vec(&description()).unwrap_or_default());
+
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION.as_slice()).into_response()
+}
+
+fn description() -> OpenApi {
+    let mut info = Info::new("Trunkline", env!("CARGO_PKG_VERSION"));
+    info.description =
+        Some("Log records of PostgreSQL servers and what runs beside them".to_owned());
+    info.license = Some(License::new(env!("CARGO_PKG_LICENSE")));
+    let mut components = Components::new();
+    components.schemas = answers::schemas()
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema.into()))
+        .collect();
+    let mut paths = Paths::new();
+    for (path, operation) in operations() {
+        paths.paths.insert(path.to_owned(), PathItem::new(HttpMethod::Get, operation));
+    }
+    OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
+}
+
+fn operations() -> Vec<(&'static str, Operation)> {
+    let page =
+        [("application/json", Some("Page")), ("application/x-ndjson", None), ("text/csv", None)];
+    let json = |schema| [("application/json", Some(schema))];
+    vec![
+        ("/api/v1/logs", operation("Rows of logs", parameters::logs(), &page)),
+        (
+            "/api/v1/histogram",
+            operation(
+                "Rows counted by time and severity",
+                parameters::histogram(),
+                &json("Histogram"),
+            ),
+        ),
+        (
+            "/api/v1/facets",
+            operation("The most frequent values of columns", parameters::facets(), &json("Facets")),
+        ),
+        (
+            "/api/v1/context",
+            operation(
+                "What stands before and behind a row",
+                parameters::context(),
+                &json("Context"),
+            ),
+        ),
+        ("/api/v1/clusters", operation("Clusters and their pods", Vec::new(), &json("Clusters"))),
+    ]
+}
+
+fn operation(
+    summary: &str,
+    parameters: Vec<Parameter>,
+    answers: &[(&str, Option<&str>)],
+) -> Operation {
+    let mut good = ResponseBuilder::new().description("What was asked for");
+    for (kind, schema) in answers {
+        let schema = schema.map(|name| Ref::from_schema_name(name));
+        good = good.content(*kind, Content::new(schema));
+    }
+    let mut operation = OperationBuilder::new()
+        .summary(Some(summary))
+        .parameters(Some(parameters))
+        .response("200", good.build());
+    for (status, description) in [
+        ("400", "A parameter can't be understood"),
+        ("404", "There is no such row"),
+        ("422", "The query takes longer than it may"),
+        ("500", "The database could not answer"),
+        ("503", "The database can't be reached"),
+    ] {
+        operation = operation.response(status, problem(description));
+    }
+    operation.build()
+}
+
+fn problem(description: &str) -> Answer {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content)
+        .build()
+}
+
+/// A schema by its name.
+type Named = (&'static str, Schema);
