@@ -17,7 +17,7 @@
 //!
 //! With `storage.type filesystem`, `Retry_Limit no_limits` and the output `trunkline` nothing is lost by a kill of either: what is in
 //! files is delivered after the start, and what isn't is read again; the store takes each record once, by its stream and position.
-//! Where the host has lost a chunk in spite of that, the gap is counted in `log.stream`. Other outputs may get the last seconds
+//! Where the host has lost a chunk in spite of that, `log.stream.ahead` shows the hole. Other outputs may get the last seconds
 //! before a stop twice.
 
 #![allow(unsafe_code)] // the exported functions of a C interface
