@@ -10,7 +10,8 @@
 static const char *const LEVELS[] = {"off", "error", " warn", " info", "debug", "trace"};
 
 /* What a host keeps to itself: a plugin that asks for it gets nothing. */
-static const char *const KEPT[] = {"alias", "tag", "match", "match_regex", "host", "port", "tls", "workers",
+static const char *const KEPT[] = {"alias", "tag", "match", "match_regex", "host", "port", "tls", "tls.verify",
+                                   "tls.vhost", "tls.ca_path", "tls.ca_file", "tls.crt_file", "tls.key_file", "tls.key_passwd", "workers",
                                    "retry_limit", "log_level", "storage.type", "mem_buf_limit", "threaded", NULL};
 
 const char *property_of(const struct instance *instance, const char *key)
@@ -26,7 +27,7 @@ static const char *get_property(const char *key, void *instance)
     for (const char *const *kept = KEPT; *kept; kept++)
         if (strcasecmp(*kept, key) == 0)
             return NULL;
-    if (strncasecmp(key, "net.", 4) == 0 || strncasecmp(key, "tls.", 4) == 0)
+    if (strncasecmp(key, "net.", 4) == 0)
         return NULL;
     return property_of(instance, key);
 }
