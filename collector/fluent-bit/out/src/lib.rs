@@ -121,3 +121,37 @@ pub extern "C" fn FLBPluginExitCtx(context: *mut c_void) -> c_int {
         abi::OK
     })
 }
+
+#[cfg(test)]
+#[allow(unsafe_code)] // calling what is exported
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_should_never_call_with_is_answered() {
+        // SAFETY: nothing is pointed to, and nothing followed.
+        unsafe {
+            assert_eq!(FLBPluginRegister(ptr::null_mut()), -1);
+            assert_eq!(FLBPluginInit(ptr::null_mut()), abi::ERROR);
+            let unknown = ptr::without_provenance_mut(usize::MAX);
+            for context in [ptr::null_mut(), unknown] {
+                let flushed = FLBPluginFlushCtx(context, ptr::null(), 0, ptr::null());
+                assert_eq!(flushed, abi::RETRY, "an output that has ended");
+                assert_eq!(FLBPluginExitCtx(context), abi::OK);
+            }
+        }
+    }
+
+    #[test]
+    fn registering_says_who_we_are_and_touches_nothing_else() {
+        let mut def =
+            PluginDef { kind: 9, proxy: 9, flags: 9, name: ptr::null(), description: ptr::null() };
+        // SAFETY: it is there for the time of the call.
+        assert_eq!(unsafe { FLBPluginRegister(&raw mut def) }, 0);
+        assert_eq!((def.kind, def.proxy, def.flags), (abi::OUTPUT_PLUGIN, abi::PROXY, 0));
+        // SAFETY: both are ours, and end with NUL.
+        let (name, told) = unsafe { (CStr::from_ptr(def.name), CStr::from_ptr(def.description)) };
+        assert_eq!(name, c"trunkline");
+        assert!(!told.is_empty());
+    }
+}
