@@ -78,8 +78,8 @@ impl Function {
 }
 
 impl Expression {
-    /// The same, twice denied: NULL counts as false.
-    pub(crate) fn is_not_true(self) -> Self {
+    /// Its opposite, where NULL counts as false.
+    pub(crate) fn denied(self) -> Self {
         Self::Is(Box::new(self), "IS NOT TRUE")
     }
 

@@ -62,7 +62,7 @@ impl Field {
             let column = tables.column(self.column).ok_or_else(|| error(self.elsewhere(tables)))?;
             let any = self.any_of(column, &values).map_err(error)?;
             // What isn't so, or isn't known: rows without a user aren't this user's.
-            conditions.push(if denied { any.is_not_true() } else { any });
+            conditions.push(if denied { any.denied() } else { any });
         }
         Ok(conditions)
     }

@@ -39,7 +39,7 @@ impl Filter {
         ] {
             conditions.extend(texts(parameters, name).into_iter().map(of));
             let denied = texts(parameters, denied).into_iter();
-            conditions.extend(denied.map(|text| of(text).is_not_true()));
+            conditions.extend(denied.map(|text| of(text).denied()));
         }
         for text in parameters.many("where") {
             conditions.push(clause::check(text, tables, now)?);

@@ -75,7 +75,7 @@ fn operation(
 ) -> Operation {
     let mut good = ResponseBuilder::new().description("What was asked for");
     for (kind, schema) in answers {
-        let schema = schema.map(|name| Ref::from_schema_name(name));
+        let schema = schema.map(Ref::from_schema_name);
         good = good.content(*kind, Content::new(schema));
     }
     let mut operation = OperationBuilder::new()
