@@ -1,7 +1,8 @@
 //! MessagePack as JSON whose strings are bytes: what isn't UTF-8 stays as it is, for [`crate::json`] reads such.
 //!
 //! What JSON hasn't becomes a string: a moment in RFC 3339, `NaN` and `Infinity` by name, another extension as `ext 5: 0a0b`. A key that is
-//! no text is a string of its JSON. Values within one another more deeply than a reader follows are a string of their bytes.
+//! a number or the like is a string of its JSON. A key that is an array or a map, and values within one another more deeply than a reader
+//! follows, are a string of their bytes.
 
 use trunkline_forward::EventTime;
 use trunkline_forward::msgpack::{Reader, Value};
@@ -29,8 +30,7 @@ pub(super) fn write_key(key: &[u8], out: &mut Vec<u8>) {
 
 fn write_within(reader: &mut Reader<'_>, depth: usize, out: &mut Vec<u8>) {
     if depth > DEEPEST {
-        let rest = reader.skip().unwrap_or_default();
-        return string(format!("msgpack: {}", hex(rest)).as_bytes(), out);
+        return string(&bytes_of(reader.skip().unwrap_or_default()), out);
     }
     // It was walked as a whole before, so nothing is missing here.
     match reader.read().unwrap_or(Value::Nil) {
@@ -58,9 +58,11 @@ fn write_within(reader: &mut Reader<'_>, depth: usize, out: &mut Vec<u8>) {
                     out.push(b',');
                 }
                 let key = reader.skip().unwrap_or_default();
-                match Reader::new(key).read().ok().and_then(Value::bytes) {
-                    Some(text) => write_key(text, out),
-                    None => {
+                match Reader::new(key).read().unwrap_or(Value::Nil) {
+                    Value::Str(text) | Value::Bin(text) => write_key(text, out),
+                    // As a string of JSON with strings of JSON it would be twice as long for each level.
+                    Value::Array(_) | Value::Map(_) => write_key(&bytes_of(key), out),
+                    _ => {
                         let mut json = Vec::new();
                         write_within(&mut Reader::new(key), depth + 1, &mut json);
                         write_key(&json, out);
@@ -102,6 +104,11 @@ fn extension(kind: i8, payload: &[u8]) -> String {
         Some(unix_micros) => rfc3339(Timestamp { unix_micros, digits: 6 }),
         None => format!("ext {kind}: {}", hex(payload)),
     }
+}
+
+/// What is written in place of a value that JSON hasn't room for.
+fn bytes_of(value: &[u8]) -> Vec<u8> {
+    format!("msgpack: {}", hex(value)).into_bytes()
 }
 
 fn hex(bytes: &[u8]) -> String {

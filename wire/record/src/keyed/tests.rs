@@ -248,6 +248,17 @@ fn depth_has_an_end_and_nothing_is_lost() {
     assert!(text.contains("9107"), "{text}");
 }
 
+/// A hundred bytes became more than any memory holds.
+#[test]
+fn maps_that_are_keys_of_maps_dont_double_with_each_level() {
+    let mut map = b"\x81\xa1a".to_vec();
+    map.extend([0x81; 40]);
+    map.extend([0x90; 41]);
+    let text = read(&map, None).unwrap().to_string();
+    assert!(text.contains("msgpack: 8181") && text.contains("9090"), "{text}");
+    assert!(text.len() < 1_000, "{}", text.len());
+}
+
 /// Any JSON that MessagePack and back leave as it is.
 fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
