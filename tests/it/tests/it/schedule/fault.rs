@@ -158,8 +158,11 @@ impl Faults {
                 "disk full".to_owned()
             }
             Place::Clock(at) => {
-                // From seconds to years, more often back than forward.
-                let seconds = 10_i64.pow(random.random_range(0..9)) * random.random_range(1..9);
+                // From seconds to years, more often back than forward; an ingester's by less than a day, beyond which it takes records for
+                // those of another time.
+                let digits = if at < fleet.collectors.len() { 9 } else { 5 };
+                let seconds =
+                    10_i64.pow(random.random_range(0..digits)) * random.random_range(1..9);
                 let seconds = if random.random_bool(0.7) { -seconds } else { seconds };
                 fleet.services()[at].clock.set(seconds).unwrap();
                 format!("clock {at} {seconds:+}s")
