@@ -21,7 +21,7 @@ test: lint
 
 # Figures as JSON lines on standard output; ONLY=prefix and ROWS=n.
 bench: setup
-	@cargo build --release --workspace --bins >&2 && $(built)/release/trunkline-bench
+	@cargo build --release --workspace --lib --bins >&2 && $(built)/release/trunkline-bench
 
 # The two plugins for Fluent Bit, as files of the names that its configuration is to have.
 plugins: setup

@@ -4,6 +4,7 @@
 //! each side of a comparison runs (default 3; medians are reported). Ratios compare runs of one process, taken in turn.
 
 mod copy;
+mod fluent_bit;
 mod generate;
 mod jsonlog;
 mod parse;
@@ -20,5 +21,6 @@ use report::Report;
 async fn main() -> Result<()> {
     let report = Report::from_environment()?;
     parse::run(&report)?;
-    versus::run(&report).await
+    versus::run(&report).await?;
+    fluent_bit::run(&report).await
 }

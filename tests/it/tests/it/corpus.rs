@@ -7,7 +7,7 @@ use trunkline_harness::{Corpus, Fixture, Store, csv_truth};
 use trunkline_it::Pipeline;
 
 /// The columns that hold text, in csvlog's order; the others are compared by their text form below.
-const TEXTS: [&str; 16] = [
+pub const TEXTS: [&str; 16] = [
     "user_name",
     "database_name",
     "connection_from",
@@ -25,7 +25,7 @@ const TEXTS: [&str; 16] = [
     "application_name",
     "backend_type",
 ];
-const NUMBERS: [&str; 7] = [
+pub const NUMBERS: [&str; 7] = [
     "process_id",
     "session_line_num",
     "transaction_id",
@@ -139,7 +139,7 @@ async fn every_csvlog_of_the_corpus_arrives_with_its_counts_and_every_byte() {
 }
 
 /// Compares a file's counts with what `expected.json` says.
-async fn counts(client: &Client, fixture: &Fixture, path: &str) {
+pub async fn counts(client: &Client, fixture: &Fixture, path: &str) {
     let expected = &fixture.expected;
     let groups = |column: &str| {
         format!(
@@ -177,7 +177,7 @@ async fn counts(client: &Client, fixture: &Fixture, path: &str) {
 }
 
 /// Compares each field of each record with what another reader finds at the same place of the file.
-async fn every_byte(client: &Client, fixture: &Fixture, path: &str) {
+pub async fn every_byte(client: &Client, fixture: &Fixture, path: &str) {
     let truth = csv_truth::read(&fixture.bytes().unwrap()).unwrap();
     let numbers = NUMBERS.map(|column| format!("{column}::text")).join(", ");
     let sql = format!(

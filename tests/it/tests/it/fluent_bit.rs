@@ -1,6 +1,8 @@
 //! The Fluent Bit plugins inside a host that calls them as Fluent Bit does (`tests/harness/fluent-bit`).
 
+mod delivery;
 mod input;
+mod output;
 mod storage;
 mod valgrind;
 
@@ -64,7 +66,7 @@ impl Scene {
     }
 }
 
-/// What stands under `key` in a checkpoint, of all its streams.
+/// How far a checkpoint is, all its streams together.
 fn positions(state: &Path) -> u64 {
     let Ok(text) = fs::read(state.join("checkpoint.json")) else { return 0 };
     let checkpoint: serde_json::Value = serde_json::from_slice(&text).unwrap();
