@@ -89,9 +89,9 @@ impl Error {
 impl Ingester {
     /// Takes the addresses, so that one that isn't free shows before anything else happens.
     pub async fn bind(config: Config) -> Result<Self, Error> {
-        let url = config.database.url()?;
         let shards = Shards::build(&config.shards)?;
-        let queries = Pool::for_queries(&config.database, url, config.http.query_timeout);
+        let reader = config.database.reader_url()?;
+        let queries = Pool::for_queries(&config.database, reader, config.http.query_timeout);
         let tls = config.forward.tls.as_ref().map(Tls::load).transpose()?;
         let credentials = Credentials::build(&config.forward.credentials)?;
         let routes = Routes::build(&config.forward.routes)?;

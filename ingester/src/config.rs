@@ -9,6 +9,7 @@ use figment::providers::{Env, Format, Toml};
 use serde::Deserialize;
 
 use crate::shards::{ShardConfig, Shards};
+use crate::store::DatabaseUrl;
 use crate::{api, batch, log, receive, store};
 
 const PREFIX: &str = "TRUNKLINE_INGESTER_";
@@ -28,6 +29,8 @@ pub struct Config {
     pub batch: batch::Config,
     /// What is done about the tables in the background.
     pub lifecycle: store::lifecycle::Config,
+    /// How long records are kept.
+    pub retention: store::lifecycle::retention::Config,
     /// The HTTP listener.
     pub http: api::Config,
     /// The process's own log.
@@ -45,6 +48,7 @@ impl Default for Config {
             forward: receive::Config::default(),
             batch: batch::Config::default(),
             lifecycle: store::lifecycle::Config::default(),
+            retention: store::lifecycle::retention::Config::default(),
             http: api::Config::default(),
             log: log::Config::default(),
             shutdown_grace: Duration::from_secs(20),
@@ -100,12 +104,24 @@ impl Config {
         Ok(config)
     }
 
+    /// Every database that records are stored in: the shard's name, or none, who stores, and whose the tables are.
+    pub fn databases(&self) -> Result<Vec<(&str, &DatabaseUrl, &DatabaseUrl)>, Error> {
+        if self.shards.is_empty() {
+            return Ok(vec![("", self.database.url()?, self.database.owner_url()?)]);
+        }
+        let each = self.shards.iter().map(|shard| {
+            (shard.name.as_str(), &shard.url, shard.owner_url.as_ref().unwrap_or(&shard.url))
+        });
+        Ok(each.collect())
+    }
+
     fn check(&self) -> Result<(), Error> {
         self.database.check()?;
         Shards::build(&self.shards)?;
         self.forward.check(self.shards.len())?;
         self.batch.check()?;
         self.lifecycle.check()?;
+        self.retention.check()?;
         self.http.check()?;
         self.log.check()
     }

@@ -83,14 +83,9 @@ fn raise_open_files() {
 }
 
 async fn migrate(config: &Config) -> Result<(), Failure> {
-    let shards = config.shards.iter().map(|shard| (shard.name.as_str(), &shard.url));
-    let mut databases: Vec<_> = shards.collect();
-    if databases.is_empty() {
-        databases.push(("", config.database.url().map_err(configuration)?));
-    }
-    for (shard, url) in databases {
+    for (shard, _, owner) in config.databases().map_err(configuration)? {
         let of = if shard.is_empty() { String::new() } else { format!("shard {shard}: ") };
-        let pool = Pool::for_writers(&config.database, url);
+        let pool = Pool::for_owner(owner);
         let failed = |error: MigrateError| Failure {
             message: format!("{of}{error}"),
             code: ExitCode::from(EXIT_CONFIGURATION),

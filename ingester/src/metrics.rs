@@ -8,8 +8,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+mod lifecycle;
 mod store;
 
+pub use lifecycle::LifecycleMetrics;
 use store::Families;
 pub use store::StoreMetrics;
 
@@ -29,6 +31,7 @@ impl std::ops::Deref for Metrics {
 #[derive(Debug)]
 pub struct Numbers {
     stores: Families,
+    lifecycles: lifecycle::Families,
     /// Bytes received on Forward connections.
     pub bytes: Counter,
     /// Forward chunks received and not answered.
@@ -64,6 +67,11 @@ impl Metrics {
         self.stores.of(shard)
     }
 
+    /// Those of the background work on it.
+    pub fn lifecycle(&self, shard: Option<&Arc<str>>) -> LifecycleMetrics {
+        self.lifecycles.of(shard)
+    }
+
     /// A connection was refused, or ended, for this reason.
     pub fn refused(&self, reason: &'static str) {
         self.refused.get_or_create(&Reason { reason }).inc();
@@ -96,6 +104,7 @@ impl Default for Metrics {
         }
         let numbers = Numbers {
             stores: Families::register(&mut registry),
+            lifecycles: lifecycle::Families::register(&mut registry),
             bytes: register!(Counter::default(), "bytes", "Bytes received on Forward connections"),
             unacked_chunks: register!(
                 Gauge::default(),
@@ -138,6 +147,8 @@ mod tests {
         let store = metrics.store(None);
         store.stored(Table::Patroni, 1);
         store.retried("connection");
+        let lifecycle = metrics.lifecycle(None);
+        lifecycle.removed("log.postgres", "age", "rows", 0);
         metrics.refused("gap");
         metrics.http_request("/metrics", 200);
         let text = metrics.render();
@@ -147,6 +158,8 @@ mod tests {
             "trunkline_ingester_batch_seconds_count 0",
             "trunkline_ingester_batch_rows_count 0",
             "trunkline_ingester_lag_seconds 0",
+            "trunkline_ingester_removed_total{table=\"log.postgres\",reason=\"age\",what=\"rows\"} 1",
+            "trunkline_ingester_sealed_total 0",
             "trunkline_ingester_refused_total{reason=\"gap\"} 1",
             "trunkline_ingester_retries_total{class=\"connection\"} 1",
             "trunkline_ingester_http_requests_total{path=\"/metrics\",status=\"200\"} 1",

@@ -22,6 +22,9 @@ pub struct ShardConfig {
     pub name: String,
     /// Its database.
     pub url: DatabaseUrl,
+    /// The same by the owner of the tables, as `database.owner_url`.
+    #[serde(default)]
+    pub owner_url: Option<DatabaseUrl>,
     /// Patterns of the namespaces that it takes; empty is all.
     #[serde(default)]
     pub namespaces: Vec<String>,
@@ -61,7 +64,7 @@ impl Shards {
         let invalid = |reason: String| Error::Invalid { setting: "shards", reason };
         let (mut names, mut databases) = (HashSet::new(), HashSet::new());
         let mut shards = Vec::new();
-        for ShardConfig { name, url, namespaces, clusters } in configs {
+        for ShardConfig { name, url, owner_url, namespaces, clusters } in configs {
             let of = |reason: &str| invalid(format!("{name:?}: {reason}"));
             if !is_identifier(name) {
                 return Err(of("a name is made of a-z, 0-9 and _, begins with a letter, and has \
@@ -74,6 +77,8 @@ impl Shards {
                 return Err(of("its database is another shard's too"));
             }
             url.check_files().map_err(|error| of(&format!("url: {error}")))?;
+            let check = owner_url.as_ref().map_or(Ok(()), DatabaseUrl::check_files);
+            check.map_err(|error| of(&format!("owner_url: {error}")))?;
             shards.push(Shard {
                 name: Some(name.as_str().into()),
                 namespaces: patterns(namespaces).map_err(|error| of(&error))?,
@@ -156,6 +161,7 @@ mod tests {
         ShardConfig {
             name: name.to_owned(),
             url: format!("postgres://u:s3cret@h/{name}").parse().unwrap(),
+            owner_url: None,
             namespaces: texts(namespaces),
             clusters: texts(clusters),
         }

@@ -15,12 +15,12 @@ use crate::batch;
 use crate::chunk::Chunk;
 use crate::config::Config;
 use crate::health::Health;
-use crate::metrics::{Metrics, StoreMetrics};
+use crate::metrics::{LifecycleMetrics, Metrics, StoreMetrics};
 use crate::queue::Queue;
 use crate::receive::Target;
 use crate::receive::forbidden::Note;
 use crate::shards::Shards;
-use crate::store::{self, Handover, Lifecycle, Pool, Window, Writer};
+use crate::store::{self, Handover, Lifecycle, Pool, Window, Writer, lifecycle};
 
 /// Forward chunks that wait for a writer, and as many again that wait for one that stores others of their stream. Enough to fill the next
 /// batches while some are being stored, even from tiny forward chunks; what bounds memory is [`crate::receive::Memory`].
@@ -31,10 +31,12 @@ pub(super) struct Shard {
     /// None where there is but one.
     name: Option<Arc<str>>,
     pool: Pool,
-    lifecycle: Pool,
+    /// By the owner of the tables.
+    owner: Pool,
     /// The others.
     others: Vec<(Arc<str>, Pool)>,
     metrics: StoreMetrics,
+    lifecycle: LifecycleMetrics,
     health: Health,
     settings: Settings,
 }
@@ -48,7 +50,8 @@ struct Settings {
     limits: Limits,
     memory: bytesize::ByteSize,
     remember_chunks: std::time::Duration,
-    lifecycle: store::lifecycle::Config,
+    lifecycle: lifecycle::Config,
+    retention: lifecycle::retention::Config,
 }
 
 impl Shard {
@@ -67,15 +70,14 @@ impl Shard {
             memory: config.forward.memory,
             remember_chunks: config.forward.remember_chunks,
             lifecycle: config.lifecycle.clone(),
+            retention: config.retention.clone(),
         };
-        let mut urls: Vec<_> = config.shards.iter().map(|shard| &shard.url).collect();
-        if urls.is_empty() {
-            urls.push(config.database.url()?);
-        }
+        let urls = config.databases()?;
         let pools: Vec<_> =
-            urls.iter().map(|url| Pool::for_writers(&config.database, url)).collect();
+            urls.iter().map(|(_, url, _)| Pool::for_writers(&config.database, url)).collect();
+        let owners = urls.iter().map(|(_, _, owner)| Pool::for_owner(owner));
         let names: Vec<_> = shards.names().map(Option::<&Arc<str>>::cloned).collect();
-        let all = names.iter().zip(&pools).zip(urls).map(|((name, pool), url)| {
+        let all = names.iter().zip(&pools).zip(owners).map(|((name, pool), owner)| {
             let others = names.iter().zip(&pools).filter(|(other, _)| *other != name);
             let others = others.filter_map(|(name, pool)| Some((name.clone()?, pool.clone())));
             let health = health.of(name.as_ref());
@@ -83,9 +85,10 @@ impl Shard {
             Self {
                 name: name.clone(),
                 pool: pool.clone(),
-                lifecycle: Pool::for_lifecycle(url),
+                owner,
                 others: others.collect(),
                 metrics: metrics.store(name.as_ref()),
+                lifecycle: metrics.lifecycle(name.as_ref()),
                 health,
                 settings: settings.clone(),
             }
@@ -115,7 +118,7 @@ impl Shard {
         tasks: TaskTracker,
     ) -> Result<(), Error> {
         let is_alone = self.others.is_empty();
-        let is_open = store::open(&self.pool, is_alone, &self.health, &stop).await;
+        let is_open = store::open(&self.owner, is_alone, &self.health, &stop).await;
         if !is_open.map_err(|source| self.failure(source))? {
             return Ok(());
         }
@@ -134,8 +137,13 @@ impl Shard {
             let writer = Writer::new(index, context.clone());
             writers.spawn(writer.run().instrument(tracing::info_span!("writer", index)));
         }
-        let lifecycle =
-            Lifecycle::new(&self.settings.lifecycle, self.lifecycle.clone(), self.metrics.clone());
+        let lifecycle = Lifecycle::new(
+            &self.settings.lifecycle,
+            &self.settings.retention,
+            self.owner.clone(),
+            self.metrics.clone(),
+            &self.lifecycle,
+        );
         tasks.spawn(lifecycle.run(stop.clone()).instrument(tracing::info_span!("lifecycle")));
         tasks.spawn(store::write_notes(self.pool.clone(), notes, stop.clone()));
         tasks.spawn(store::forget_delivered(

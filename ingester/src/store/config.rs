@@ -13,6 +13,10 @@ use crate::config::Error;
 pub struct Config {
     /// Where the database is. There is no default.
     pub url: Option<DatabaseUrl>,
+    /// The same database by the owner of the tables, for migrations and the lifecycle; else `url`.
+    pub owner_url: Option<DatabaseUrl>,
+    /// The same database by a role that reads, for queries; else `url`.
+    pub reader_url: Option<DatabaseUrl>,
     /// Connections that store records; each is one writer.
     pub connections: usize,
     /// Connections that answer queries.
@@ -30,6 +34,8 @@ impl Default for Config {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         Self {
             url: None,
+            owner_url: None,
+            reader_url: None,
             connections: 2,
             query_connections: 4,
             log_time_past: 366 * DAY,
@@ -40,10 +46,15 @@ impl Default for Config {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
-        self.url()?.check_files().map_err(|error| Error::Invalid {
-            setting: "database.url",
-            reason: error.to_string(),
-        })?;
+        self.url()?;
+        for (setting, url) in [
+            ("database.url", &self.url),
+            ("database.owner_url", &self.owner_url),
+            ("database.reader_url", &self.reader_url),
+        ] {
+            let check = url.as_ref().map_or(Ok(()), DatabaseUrl::check_files);
+            check.map_err(|error| Error::Invalid { setting, reason: error.to_string() })?;
+        }
         for (setting, value) in [
             ("database.connections", self.connections),
             ("database.query_connections", self.query_connections),
@@ -69,5 +80,15 @@ impl Config {
             setting: "database.url",
             reason: "not set; give it in the file, or as TRUNKLINE_DATABASE_URL".to_owned(),
         })
+    }
+
+    /// By whom migrations are applied and the tables looked after.
+    pub fn owner_url(&self) -> Result<&DatabaseUrl, Error> {
+        self.owner_url.as_ref().map_or_else(|| self.url(), Ok)
+    }
+
+    /// By whom queries are answered.
+    pub fn reader_url(&self) -> Result<&DatabaseUrl, Error> {
+        self.reader_url.as_ref().map_or_else(|| self.url(), Ok)
     }
 }

@@ -9,8 +9,11 @@
 //! functions of `sql/migrations` as far as it can, where a DBA can read and call it. A step may be stopped anywhere and is run again, by
 //! another leader perhaps, so it has to take up where the database says that it was left.
 
+mod compress;
 mod config;
 mod hypertable_chunks;
+pub mod retention;
+mod seal;
 mod step;
 
 use std::time::{Duration, Instant};
@@ -22,10 +25,14 @@ use step::Step;
 
 use super::pool::{Client, Pool, PoolError, describe};
 use super::tls::Tls;
-use crate::metrics::StoreMetrics;
+use crate::metrics::{LifecycleMetrics, StoreMetrics};
 
 /// The key of the advisory lock: "trunkcyc" in ASCII.
 const LOCK: i64 = 0x7472_756e_6b63_7963;
+/// Whether one may look after the tables, and if so, whether one is the leader now.
+const LEAD: &str = "\
+SELECT o.is_owner, CASE WHEN o.is_owner THEN pg_try_advisory_lock($1) END \
+FROM (SELECT pg_has_role(relowner, 'USAGE') AS is_owner FROM pg_class WHERE oid = 'log.postgres'::regclass) AS o";
 /// How often who isn't the leader asks whether there is one.
 const CANDIDATE: Duration = Duration::from_secs(10);
 /// When a step that failed is tried again, or sooner if it is due sooner.
@@ -34,8 +41,18 @@ const AFTER_FAILURE: Duration = Duration::from_secs(60);
 const CANCEL: Duration = Duration::from_secs(2);
 
 /// Every step there is.
-fn steps(config: &Config) -> Vec<Box<dyn Step>> {
-    vec![Box::new(hypertable_chunks::Interval::new(config)), Box::new(hypertable_chunks::Ahead)]
+fn steps(
+    config: &Config,
+    retention: &retention::Config,
+    metrics: &LifecycleMetrics,
+) -> Vec<Box<dyn Step>> {
+    vec![
+        Box::new(hypertable_chunks::Interval::new(config)),
+        Box::new(hypertable_chunks::Ahead),
+        Box::new(retention::Retention::new(retention, metrics.clone())),
+        Box::new(seal::Seal::new(config.seal_after, metrics.clone())),
+        Box::new(compress::Compress::new(config.compress_after)),
+    ]
 }
 
 /// The background work of one ingester.
@@ -59,6 +76,8 @@ enum Ended {
     Follower,
     #[error("told to stop")]
     Stopped,
+    #[error("the tables aren't this role's; give the owner's in database.owner_url")]
+    NotOwner,
     #[error(transparent)]
     Pool(#[from] PoolError),
     #[error("{}", describe(.0))]
@@ -66,15 +85,23 @@ enum Ended {
 }
 
 impl Lifecycle {
-    /// Over a pool of its own, see [`Pool::for_lifecycle`].
-    pub fn new(config: &Config, pool: Pool, metrics: StoreMetrics) -> Self {
+    /// Over a pool of its own, see [`Pool::for_owner`].
+    pub fn new(
+        config: &Config,
+        retention: &retention::Config,
+        pool: Pool,
+        metrics: StoreMetrics,
+        of_steps: &LifecycleMetrics,
+    ) -> Self {
         let now = Instant::now();
-        let steps = steps(config).into_iter().map(|step| Scheduled { step, due: now }).collect();
+        let steps = steps(config, retention, of_steps);
+        let steps = steps.into_iter().map(|step| Scheduled { step, due: now }).collect();
         Self { pool, steps, metrics }
     }
 
     /// Works until `stop`.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut has_said = false;
         loop {
             let ended = match stop.run_until_cancelled(self.connect()).await {
                 Some(Ok(client)) => {
@@ -92,6 +119,8 @@ impl Lifecycle {
             match ended {
                 Ended::Stopped => return,
                 Ended::Follower => {}
+                // Somebody else may be meant to do it; nobody has to hear of it every few seconds.
+                Ended::NotOwner if std::mem::replace(&mut has_said, true) => {}
                 error => tracing::warn!(%error, "the tables can't be looked after at the moment"),
             }
             let wait = CANDIDATE.mul_f64(rand::random_range(0.5..1.0));
@@ -104,8 +133,9 @@ impl Lifecycle {
     /// A connection that holds the lock.
     async fn connect(&self) -> Result<Client, Ended> {
         let client = self.pool.get().await?;
-        match client.query_one("SELECT pg_try_advisory_lock($1)", &[&LOCK]).await {
-            Ok(row) if row.get(0) => Ok(client),
+        match client.query_one(LEAD, &[&LOCK]).await {
+            Ok(row) if !row.get::<_, bool>(0) => Err(Ended::NotOwner),
+            Ok(row) if row.get(1) => Ok(client),
             Ok(_) => Err(Ended::Follower),
             Err(error) => {
                 drop(Client::take(client));

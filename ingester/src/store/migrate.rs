@@ -39,6 +39,9 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     4 "stream_ahead" "0004_stream_ahead.sql";
     5 "hypertable_chunks" "0005_hypertable_chunks.sql";
     6 "admit_rejected" "0006_admit_rejected.sql";
+    7 "retention" "0007_retention.sql";
+    8 "roles" "0008_roles.sql";
+    9 "sealing" "0009_sealing.sql";
 };
 
 /// Why the schema could not be brought up to date.
@@ -112,6 +115,10 @@ impl MigrateError {
 /// The key of the advisory lock: "trunklin" in ASCII.
 const LOCK: i64 = 0x7472_756e_6b6c_696e;
 
+/// Gives the roles what they may do with what the migration made, so that no migration has to think of it.
+const GRANT: &str = "\
+DO $$ BEGIN IF to_regprocedure('log.grant_roles()') IS NOT NULL THEN PERFORM log.grant_roles(); END IF; END $$";
+
 /// Applies what is missing and says what that was.
 pub async fn migrate(pool: &Pool) -> Result<Vec<Migration>, MigrateError> {
     apply(pool, MIGRATIONS).await
@@ -136,6 +143,7 @@ async fn apply(pool: &Pool, migrations: &[Migration]) -> Result<Vec<Migration>, 
         let failed =
             |source| MigrateError::Migration { version: next.version, name: next.name, source };
         transaction.batch_execute(next.sql).await.map_err(failed)?;
+        transaction.batch_execute(GRANT).await?;
         transaction
             .execute(
                 "INSERT INTO log.migration (version, name, checksum) VALUES ($1, $2, $3)",

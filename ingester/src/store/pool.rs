@@ -1,4 +1,4 @@
-//! Connections to the database: a few for the writers, a few for queries, one for the lifecycle, each prepared for its work when it is made.
+//! Connections to the database: a few for the writers, a few for queries, one for the owner of the tables, each prepared for its work when it is made.
 
 use std::time::Duration;
 
@@ -60,8 +60,8 @@ impl Pool {
         Self::build(url, WRITERS, config.connections, WRITER.to_owned())
     }
 
-    /// For the lifecycle: one connection, whose statements end in the server when it is gone, however long they would have taken.
-    pub fn for_lifecycle(url: &DatabaseUrl) -> Self {
+    /// For migrations and the lifecycle: one connection, whose statements end in the server when it is gone, however long they would have taken.
+    pub fn for_owner(url: &DatabaseUrl) -> Self {
         Self::build(
             url,
             WRITERS,

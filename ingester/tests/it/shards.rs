@@ -21,6 +21,7 @@ fn shards(databases: &[Database; 2], clusters: &[&str]) -> impl FnOnce(&mut Conf
         name: name.to_owned(),
         url,
         namespaces: Vec::new(),
+        owner_url: None,
         clusters,
     };
     let shards = vec![of("rest", rest, Vec::new()), of("special", special, clusters)];

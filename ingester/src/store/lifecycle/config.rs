@@ -19,6 +19,12 @@ pub struct Config {
     /// The longest.
     #[serde(with = "humantime_serde")]
     pub chunk_interval_max: Duration,
+    /// How long after its end a hypertable chunk gets its search indexes.
+    #[serde(with = "humantime_serde")]
+    pub seal_after: Duration,
+    /// The age at which a hypertable chunk is compressed, where TimescaleDB can; zero for never.
+    #[serde(with = "humantime_serde")]
+    pub compress_after: Duration,
 }
 
 impl Default for Config {
@@ -28,6 +34,8 @@ impl Default for Config {
             chunk_size: ByteSize::gib(2),
             chunk_interval_min: HOUR,
             chunk_interval_max: 24 * HOUR,
+            seal_after: HOUR,
+            compress_after: 7 * 24 * HOUR,
         }
     }
 }
@@ -44,6 +52,9 @@ impl Config {
         }
         if self.chunk_interval_max < self.chunk_interval_min {
             return invalid("lifecycle.chunk_interval_max", "must not be below chunk_interval_min");
+        }
+        if !self.compress_after.is_zero() && self.compress_after < Duration::from_secs(60 * 60) {
+            return invalid("lifecycle.compress_after", "must be at least 1h, or 0s for never");
         }
         Ok(())
     }
