@@ -1,16 +1,18 @@
 #!/bin/sh
 # Makes a Debian 13 (trixie) root file system for `chroot` to run private servers in: PostgreSQL 17 with TimescaleDB
 # (Apache edition), locales for all its languages, Patroni with etcd. Usage, as root on a Debian-like machine: rootfs.sh DIR
+# With `18` as a second argument: of Debian's unstable suite, PostgreSQL 18 and a newer TimescaleDB, and nothing else.
 #
 # DIR appears complete or not at all: the work is done in a directory beside it and renamed at the end. Makers that run
 # at the same time wait for one another; what a killed maker left behind is removed by the next one.
 set -eu
 
-if [ $# -ne 1 ]; then
-    echo "usage: $0 DIR" >&2
+if [ $# -ne 1 ] && [ "$#/$2" != 2/18 ]; then
+    echo "usage: $0 DIR [18]" >&2
     exit 2
 fi
 dir=$1
+version=${2:-17}
 mirror=http://deb.debian.org/debian
 here=$(dirname "$0")
 
@@ -23,6 +25,17 @@ locales="de_DE/UTF-8 es_ES/UTF-8 fr_FR/UTF-8 id_ID/UTF-8 it_IT/UTF-8 ja_JP/UTF-8
     pt_BR/UTF-8 ru_RU/UTF-8 sv_SE/UTF-8 tr_TR/UTF-8 uk_UA/UTF-8 zh_CN/UTF-8
     de_DE/ISO-8859-1 es_ES/ISO-8859-1 fr_FR/ISO-8859-1 ja_JP/EUC-JP ko_KR/EUC-KR pl_PL/ISO-8859-2 pt_BR/ISO-8859-1
     ru_RU/CP1251 ru_RU/KOI8-R tr_TR/ISO-8859-9 uk_UA/KOI8-U zh_CN/GB2312"
+
+if [ "$version" = 18 ]; then
+    suite=sid
+    packages=postgresql-18,postgresql-18-timescaledb
+    locales=
+    # A mirror of it that is a few days old will do.
+    options='Acquire::Check-Valid-Until "false"'
+else
+    suite=trixie
+    options='Acquire::Check-Valid-Until "true"'
+fi
 
 [ -d "$dir" ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
@@ -42,21 +55,22 @@ for leftover in "$dir".part.*; do
     [ -d "$leftover" ] && rm -rf --one-file-system "$leftover"
 done
 part=$dir.part.$$
-echo "making $dir: Debian trixie with PostgreSQL 17, TimescaleDB, Patroni, etcd and locales, about 580 MB, one to two minutes" >&2
+echo "making $dir: Debian $suite with $packages and locales, 300 to 600 MB, one to two minutes" >&2
 # Nobody reads manuals there; of all translations only the server's own are wanted.
-mmdebstrap --quiet --variant=minbase --include="$packages" \
+mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt="$options" \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/bin/etcdutl' \
     --dpkgopt='path-exclude=/usr/share/locale/*/LC_MESSAGES/*' \
     --dpkgopt='path-include=/usr/share/locale/*/LC_MESSAGES/postgres-*.mo' \
     --dpkgopt='path-include=/usr/share/locale/*/LC_MESSAGES/plpgsql-*.mo' \
-    trixie "$part" "$mirror" >&2
+    "$suite" "$part" "$mirror" >&2
 for locale in $locales; do
     echo "${locale%/*}" "${locale#*/}"
-done | xargs -n 2 -P "$(nproc)" sh -c 'chroot "$0" localedef -i "$1" -f "$2" "$1.$2"' "$part" >&2
-[ -e "$part/usr/lib/postgresql/17/bin/pgbench" ]
-[ -e "$part/usr/share/locale/es/LC_MESSAGES/postgres-17.mo" ]
+done | xargs -r -n 2 -P "$(nproc)" sh -c 'chroot "$0" localedef -i "$1" -f "$2" "$1.$2"' "$part" >&2
+[ -e "$part/usr/lib/postgresql/$version/bin/pgbench" ]
+[ -e "$part/usr/lib/postgresql/$version/lib/timescaledb.so" ]
+[ -z "$locales" ] || [ -e "$part/usr/share/locale/es/LC_MESSAGES/postgres-$version.mo" ]
 # Python's locks live there.
 chmod 1777 "$part/dev/shm"
 mkdir -p "$part/srv/trunkline"

@@ -22,6 +22,9 @@ pub const CACHE_DIR: &str = "TRUNKLINE_CACHE_DIR";
 /// The root file system's directory in the cache: a new recipe in `rootfs.sh` gets a new name.
 const ROOTFS: &str = "trixie-pg17-2";
 pub(crate) const ROOTFS_BIN: &str = "/usr/lib/postgresql/17/bin";
+/// The same of another one, with a newer PostgreSQL and a newer TimescaleDB.
+const ROOTFS_18: &str = "sid-pg18-1";
+const ROOTFS_18_BIN: &str = "/usr/lib/postgresql/18/bin";
 const IMAGE: &str = "timescale/timescaledb:latest-pg17";
 
 /// Programs of one PostgreSQL version, and how to run them.
@@ -114,7 +117,15 @@ impl Installation {
              and only root on a Debian-like machine can make and enter it (see deploy/dev)"
         );
         let root = cache_dir()?.join(ROOTFS);
-        make_rootfs(&root)?;
+        make_rootfs(&root, &[])?;
+        Ok(Self::RootFs { root })
+    }
+
+    /// PostgreSQL 18 and the newest TimescaleDB that Debian has, from its unstable suite: for tests that are run now and then.
+    pub fn postgres_18() -> Result<Self> {
+        ensure!(can_make_rootfs()?, "PostgreSQL 18 is in a root file system, see deploy/dev");
+        let root = cache_dir()?.join(ROOTFS_18);
+        make_rootfs(&root, &["18"])?;
         Ok(Self::RootFs { root })
     }
 
@@ -187,6 +198,9 @@ impl Installation {
         };
         let mut command = match self {
             Self::Local { bin } => as_user(Path::new("/"), bin),
+            Self::RootFs { root } if root.ends_with(ROOTFS_18) => {
+                as_user(root, Path::new(ROOTFS_18_BIN))
+            }
             Self::RootFs { root } => as_user(root, Path::new(ROOTFS_BIN)),
             Self::Docker { image } => {
                 let mut command = Command::new("docker");
@@ -256,10 +270,14 @@ fn own_ids() -> String {
 }
 
 /// Runs `deploy/dev/rootfs.sh`, which does nothing when the root file system is there.
-fn make_rootfs(root: &Path) -> Result<()> {
+fn make_rootfs(root: &Path, arguments: &[&str]) -> Result<()> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/dev/rootfs.sh");
-    let status =
-        Command::new(&script).arg(root).stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let status = Command::new(&script)
+        .arg(root)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
     let status = status.with_context(|| format!("run {}", script.display()))?;
     ensure!(status.success(), "making the root file system {} failed: {status}", root.display());
     Ok(())

