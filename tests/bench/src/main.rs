@@ -10,6 +10,7 @@ mod jsonlog;
 mod parse;
 mod pipeline;
 mod report;
+mod seal;
 mod stderr;
 mod versus;
 
@@ -22,5 +23,6 @@ async fn main() -> Result<()> {
     let report = Report::from_environment()?;
     parse::run(&report)?;
     versus::run(&report).await?;
-    fluent_bit::run(&report).await
+    fluent_bit::run(&report).await?;
+    seal::run(&report).await
 }

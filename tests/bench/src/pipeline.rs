@@ -60,7 +60,10 @@ pub async fn run(
     connections: usize,
 ) -> Result<Run> {
     let work = tempfile::tempdir().context("make a directory for the run")?;
-    let ingester = IngesterConfig::new(database.url())?.set("database.connections", connections);
+    // Records of some days ago are sealed, and that is another benchmark.
+    let ingester = IngesterConfig::new(database.url())?
+        .set("database.connections", connections)
+        .set("lifecycle.seal_after", "1000days");
     let collector = CollectorConfig::new(&ingester.forward_address(), &work.path().join("state"))?
         .set("source.cluster", "bench")
         .set("source.pod", "bench-0")
