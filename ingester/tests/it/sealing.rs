@@ -125,7 +125,8 @@ async fn an_index_that_was_broken_off_is_built_anew() {
         .unwrap()
         .get(0);
     let building = tokio::spawn(async move { builder.batch_execute(&statement).await });
-    let at_work = "SELECT coalesce(min(pid), 0)::bigint FROM pg_stat_progress_create_index WHERE datname = current_database()";
+    // Before that there is nothing yet that could be left over.
+    let at_work = "SELECT coalesce(min(pid), 0)::bigint FROM pg_stat_progress_create_index WHERE datname = current_database() AND phase LIKE 'waiting%'";
     eventually("an index to be built", async || number(&client, at_work).await > 0).await;
     client.batch_execute("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index WHERE datname = current_database()").await.unwrap();
     assert!(building.await.unwrap().is_err());
