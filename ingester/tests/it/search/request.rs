@@ -179,6 +179,7 @@ fn has_value(found: Option<&Value>, name: &str, wanted: &str) -> bool {
         (Some(_), "", _) => false,
         (Some(found), wanted, "min_severity") => rank(found.as_str().unwrap()) >= rank(wanted),
         (Some(Value::String(found)), wanted, _) => found == wanted,
-        (Some(found), wanted, _) => found.to_string() == wanted,
+        (Some(Value::Number(found)), wanted, _) => found.to_string() == wanted,
+        (Some(found), wanted, name) => panic!("{name} {found} is compared with {wanted}"),
     }
 }

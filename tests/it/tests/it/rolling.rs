@@ -100,15 +100,15 @@ async fn a_rolling_restart_under_load_loses_doubles_and_resets_nothing() {
     let client = database.connect().await.unwrap();
     let mut duplicates = 0;
     for _ in 0..ROUNDS {
-        for turn in 0..ingesters.len() {
+        for ingester in &mut ingesters {
             let wanted = count(&client).await + BETWEEN;
             eventually_true("rows to come in", PATIENCE, || async {
                 Ok(count(&client).await >= wanted)
             })
             .await
             .unwrap_or_else(|error| panic!("{error:#}\n{}", read(&log)));
-            duplicates += ingesters[turn].duplicates().await;
-            ingesters[turn].replace().await;
+            duplicates += ingester.duplicates().await;
+            ingester.replace().await;
         }
     }
     stop.store(true, Ordering::Relaxed);
