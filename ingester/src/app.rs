@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -177,7 +178,11 @@ impl Ingester {
             () = stop.cancelled() => false,
             ended = ended(&mut storing) => return Err(ended),
             _ = &mut api => return Err(Error::Ended("the HTTP server")),
-            is_open = open.wait_for(|is_open| *is_open) => is_open.is_ok(),
+            is_open = open.wait_for(|is_open| *is_open).map(|is_open| is_open.is_ok()) => match is_open {
+                true => true,
+                // Nobody is left who could say so; why, the first that ended knows.
+                false => return Err(ended(&mut storing).await),
+            },
         };
         if is_open {
             // A connection's part has room for the largest message of each shard.

@@ -1,11 +1,12 @@
 //! A collector reduced to its wire: it sends what a test tells it to, right or wrong, and reports what is answered.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use trunkline_forward::client::{Client, Event};
 use trunkline_record::{
     ChunkBuilder, ChunkLimits, End, Format, LogSettings, Parser, Source, StreamId, chunk_id,
@@ -37,6 +38,15 @@ impl Sender {
     pub async fn connect(address: &str, stream: StreamId) -> Result<Self> {
         let socket =
             TcpStream::connect(address).await.with_context(|| format!("connect to {address}"))?;
+        Ok(Self { socket, client: Client::new(), buffer: BytesMut::new(), stream })
+    }
+
+    /// The same from another address of this machine.
+    pub async fn connect_from(from: Ipv4Addr, address: &str, stream: StreamId) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((from, 0).into())?;
+        let socket = socket.connect(address.parse()?);
+        let socket = socket.await.with_context(|| format!("connect to {address}"))?;
         Ok(Self { socket, client: Client::new(), buffer: BytesMut::new(), stream })
     }
 

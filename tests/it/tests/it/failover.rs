@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -268,7 +269,7 @@ async fn a_sender_that_fills_its_part_leaves_the_others_theirs() {
     store.stop(StopMode::Fast).unwrap();
 
     let mut greedy = Sender::connect(&pipeline.forward_address(), StreamId([1; 16])).await.unwrap();
-    // What it sends doesn't compress: each forward chunk takes about a fifth of what one connection may hold.
+    // What it sends doesn't compress: each forward chunk takes about a fifth of what one address may hold.
     let (mut log, mut sent) = (String::new(), Vec::new());
     for second in 0..60 {
         let from = log.len();
@@ -283,10 +284,13 @@ async fn a_sender_that_fills_its_part_leaves_the_others_theirs() {
         }
     }
     let held = metric(&pipeline, "trunkline_ingester_memory_bytes").await;
-    assert!(held <= 256 << 10, "{held} of one connection");
+    assert!(held <= 256 << 10, "{held} of one address");
     let unacked = metric(&pipeline, "trunkline_ingester_unacked_chunks").await;
 
-    let mut modest = Sender::connect(&pipeline.forward_address(), StreamId([2; 16])).await.unwrap();
+    // Shares are of addresses.
+    let (other, stream) = (Ipv4Addr::new(127, 0, 0, 2), StreamId([2; 16]));
+    let mut modest =
+        Sender::connect_from(other, &pipeline.forward_address(), stream).await.unwrap();
     let record = csvlog_record(1, "LOG", "m");
     let chunk = modest.send(record.as_bytes(), 0, 0).await.unwrap();
     eventually_true("the second sender's forward chunk to be taken", PATIENCE, || async {
