@@ -18,22 +18,25 @@ pub enum Binary {
     Collector,
     /// `trunkline-ingester`
     Ingester,
+    /// `trunkline`, the terminal client
+    Terminal,
 }
 
 impl Binary {
-    /// The binary's name, which is its crate's too.
+    /// The binary's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Collector => "trunkline-collector",
             Self::Ingester => "trunkline-ingester",
+            Self::Terminal => "trunkline",
         }
     }
 
-    /// Where it is: in the target directory of the executable that asks, of the same profile. For a test `cargo build` brings both
+    /// Where it is: in the target directory of the executable that asks, of the same profile. For a test `cargo build` brings the
     /// binaries up to date first, once in a process; for another executable (demo, benchmarks) they must be there.
     pub fn path(self) -> Result<PathBuf> {
         static DIRECTORY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let crates = [Self::Collector.name(), Self::Ingester.name()];
+        let crates = [Self::Collector.name(), Self::Ingester.name(), "trunkline-cli"];
         let build = || find_or_build(&crates, "--bins").map_err(|error| format!("{error:#}"));
         let directory = DIRECTORY.get_or_init(build);
         let path = directory.as_ref().map_err(|error| anyhow!("{error}"))?.join(self.name());

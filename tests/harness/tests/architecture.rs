@@ -19,7 +19,7 @@ struct Rule {
     others: Option<&'static [&'static str]>,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule {
         name: "trunkline-forward",
         ours: &[],
@@ -83,6 +83,8 @@ const RULES: [Rule; 11] = [
         ours: &["trunkline-forward", "trunkline-query", "trunkline-record"],
         others: None,
     },
+    // It knows the API as anybody does.
+    Rule { name: "trunkline-cli", ours: &[], others: None },
     Rule { name: "trunkline-harness", ours: &[], others: None },
     Rule { name: "trunkline-it", ours: &["*"], others: None },
     Rule { name: "trunkline-bench", ours: &["*"], others: None },

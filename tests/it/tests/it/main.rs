@@ -28,4 +28,5 @@ mod secure;
 mod shards;
 mod spooled;
 mod tenancy;
+mod terminal;
 mod versions;

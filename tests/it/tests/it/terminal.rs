@@ -1,0 +1,133 @@
+//! The terminal client, asked as at a shell, of a real service.
+
+use std::process::Output;
+
+use serde_json::Value;
+use trunkline_harness::{Binary, Database, Store};
+use trunkline_it::{Pipeline, Sender, csvlog_record};
+use trunkline_record::StreamId;
+
+const ROWS: u32 = 30;
+const FROM: &str = "2026-11-22T00:00:00Z";
+
+/// A store with a row for each second; every tenth is an error.
+async fn filled() -> (Pipeline, Database) {
+    let database = Store::database().await.unwrap();
+    let mut pipeline = Pipeline::new(database.url(), |config| config).unwrap();
+    pipeline.start_ingester().unwrap();
+    pipeline.ready().await.unwrap();
+    let log: String = (0..ROWS)
+        .map(|second| {
+            let severity = if second % 10 == 0 { "ERROR" } else { "LOG" };
+            csvlog_record(
+                second,
+                severity,
+                &format!("row {second}\n\u{1b}[2Jof, \"Public.Foo\" 🐘"),
+            )
+        })
+        .collect();
+    let mut sender = Sender::connect(&pipeline.forward_address(), StreamId([1; 16])).await.unwrap();
+    sender.send(log.as_bytes(), 0, 0).await.unwrap();
+    sender.answer().await.unwrap();
+    (pipeline, database)
+}
+
+/// What the client answers to these arguments.
+fn ask(pipeline: &Pipeline, arguments: &[&str]) -> Output {
+    let mut command = Binary::Terminal.command().unwrap();
+    command.env("TRUNKLINE_URL", pipeline.url("/")).env("XDG_CONFIG_HOME", "/nonexistent");
+    command.args(arguments).output().unwrap()
+}
+
+/// The answer, which must be one.
+#[track_caller]
+fn answer(pipeline: &Pipeline, arguments: &[&str]) -> String {
+    let output = ask(pipeline, arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {} {said}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// An answer that must be refused with this status, and say so in one line with these words.
+#[track_caller]
+fn refused(output: &Output, status: i32, words: &[&str]) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{said}");
+    assert!(words.iter().all(|word| said.contains(word)), "{words:?} in {said}");
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_shown_newest_last_and_can_t_command_the_terminal() {
+    let (pipeline, _database) = filled().await;
+    let errors = answer(&pipeline, &["logs", "--from", FROM, "--min-severity", "ERROR", "-n", "2"]);
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(lines.len(), 4, "{errors}");
+    assert!(
+        lines[0].starts_with("2026-11-22 00:00:10.") && lines[0].ends_with("row 10"),
+        "{errors}"
+    );
+    assert!(lines[0].contains(" orders ERROR "), "{errors}");
+    assert_eq!(lines[1], "    \\u{1b}[2Jof, \"Public.Foo\" 🐘");
+    assert!(lines[2].ends_with("row 20"), "{errors}");
+    assert!(!errors.contains('\u{1b}'), "no colours where nobody looks");
+    let coloured = answer(&pipeline, &["logs", "--from", FROM, "-n", "1", "--color", "always"]);
+    assert!(coloured.contains("\u{1b}[2m2026-11-22 00:00:29."), "{coloured:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_get_every_row_as_it_is() {
+    let (pipeline, _database) = filled().await;
+    let json = answer(&pipeline, &["logs", "--from", FROM, "--all", "-o", "json"]);
+    let rows: Vec<Value> = json.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let messages: Vec<_> = rows.iter().map(|row| row["message"].as_str().unwrap()).collect();
+    let wanted: Vec<_> =
+        (0..ROWS).map(|at| format!("row {at}\n\u{1b}[2Jof, \"Public.Foo\" 🐘")).collect();
+    assert_eq!(messages, wanted);
+    let raw = answer(&pipeline, &["logs", "--from", FROM, "--all", "-o", "raw"]);
+    assert_eq!(raw, wanted.iter().map(|message| format!("{message}\n")).collect::<String>());
+    let csv = answer(&pipeline, &["logs", "--from", FROM, "--all", "-o", "csv"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let at = reader.headers().unwrap().iter().position(|name| name == "message").unwrap();
+    let read: Vec<_> = reader.records().map(|row| row.unwrap()[at].to_owned()).collect();
+    assert_eq!(read, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_and_counts_are_the_services() {
+    let (pipeline, _database) = filled().await;
+    let count = |arguments: &[&str]| {
+        let arguments = [&["logs", "--from", FROM, "--all", "-o", "json"], arguments].concat();
+        answer(&pipeline, &arguments).lines().count()
+    };
+    assert_eq!(count(&["--not", "severity=LOG"]), 3);
+    assert_eq!(count(&["--severity", "ERROR", "--cluster", "orders"]), 3);
+    assert_eq!(count(&["--cluster", "others"]), 0);
+    assert_eq!(count(&["--where", "message LIKE 'row 2%' AND error_severity < 'ERROR'"]), 10);
+    assert_eq!(count(&["--text", "public.foo"]), ROWS as usize);
+    let histogram = answer(&pipeline, &["histogram", "--from", FROM, "--step", "1m", "-o", "csv"]);
+    assert_eq!(histogram, "time,total,ERROR,LOG\r\n2026-11-22T00:00:00Z,30,3,27\r\n");
+    let facets = answer(&pipeline, &["facets", "severity", "--from", FROM]);
+    let words: Vec<Vec<_>> = facets.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(
+        words,
+        [
+            vec!["column", "count", "value"],
+            vec!["error_severity", "27", "LOG"],
+            vec!["error_severity", "3", "ERROR"]
+        ]
+    );
+    let clusters = answer(&pipeline, &["clusters", "-o", "csv"]);
+    assert!(clusters.lines().nth(1).unwrap().contains(",orders,"), "{clusters}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_status_says_who_has_to_mend_something() {
+    let (pipeline, _database) = filled().await;
+    refused(&ask(&pipeline, &["logs", "--where", "mesage = 'a'"]), 3, &["mesage", "message"]);
+    refused(&ask(&pipeline, &["logs", "--not", "shape=round"]), 2, &["--not", "cluster"]);
+    refused(&ask(&pipeline, &["logs", "--profile", "none"]), 2, &["profiles.toml"]);
+    refused(&ask(&pipeline, &["logs", "--url", "http://127.0.0.1:1"]), 4, &["127.0.0.1:1"]);
+    let completions = answer(&pipeline, &["completions", "bash"]);
+    assert!(completions.contains("--min-severity"), "{completions}");
+}
