@@ -1,3 +1,5 @@
+//! Which profile is taken, and what stands above it.
+
 use std::io::Write as _;
 
 use super::*;

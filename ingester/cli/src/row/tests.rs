@@ -1,3 +1,5 @@
+//! What a row looks like to a person.
+
 use super::*;
 
 fn shown(json: &str) -> String {
