@@ -26,8 +26,8 @@ bench: setup
 # The two plugins for Fluent Bit, as files of the names that its configuration is to have.
 plugins: setup
 	@cargo build --release --package trunkline-fluent-bit-in --package trunkline-fluent-bit-out >&2
-	@cp $(release)/libtrunkline_in.so $(release)/trunkline_in.so && cp $(release)/libtrunkline_out.so $(release)/trunkline_out.so
-	@ls -l $(release)/trunkline_in.so $(release)/trunkline_out.so
+	@cp $(built)/release/libtrunkline_in.so $(built)/release/trunkline_in.so && cp $(built)/release/libtrunkline_out.so $(built)/release/trunkline_out.so
+	@ls -l $(built)/release/trunkline_in.so $(built)/release/trunkline_out.so
 
 lint: setup
 	@deploy/dev/lint.sh
