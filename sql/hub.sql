@@ -1,5 +1,5 @@
--- A hub: one database that presents the shards of an ingester as one. Its tables log.postgres, log.patroni, log.component, log.stream and
--- log.rejected have the shards' columns and rows, and hold none themselves.
+-- A hub: one database that presents the shards of an ingester as one. Its tables log.postgres, log.patroni, log.component, log.stream,
+-- log.rejected and log.failover have the shards' columns and rows, and hold none themselves.
 --
 --   CREATE DATABASE hub;                            -- of its own; where queries call time_bucket, with CREATE EXTENSION timescaledb
 --   psql -d hub -f sql/hub.sql                      -- as a superuser, who makes the extension; again when this file has changed
@@ -49,7 +49,7 @@ COMMENT ON SCHEMA hub IS 'Functions to add shards and readers to this hub';
 COMMENT ON TABLE hub.shard IS 'The shards; each has a foreign server and a schema of foreign tables by the name shard_<name>';
 
 CREATE OR REPLACE FUNCTION hub.tables() RETURNS text[] LANGUAGE sql IMMUTABLE
-RETURN ARRAY['postgres', 'patroni', 'component', 'stream', 'rejected'];
+RETURN ARRAY['postgres', 'patroni', 'component', 'stream', 'rejected', 'failover'];
 
 -- A partitioned table needs a key, and its planner leaves out partitions by it. No row says which shard it is in, and none has to: this
 -- key is an expression that no query asks for, so none is ever led to the wrong shard by it. It is there to be grouped by:

@@ -4,6 +4,8 @@ mod clusters;
 mod config;
 mod context;
 mod facets;
+mod failovers;
+mod fleet;
 mod health;
 mod histogram;
 mod logs;
@@ -12,6 +14,7 @@ mod openapi;
 mod problem;
 mod request;
 mod serve;
+mod store;
 
 pub use config::Config;
 pub use serve::{Api, serve};

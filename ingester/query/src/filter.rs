@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::expression::Expression;
-use crate::{FIELDS, FilterError, Parameters, Tables, clause, time};
+use crate::{FIELDS, FilterError, Parameters, Slice, Tables, clause, time};
 
 /// Which rows are asked for: those of the tables and the range of time for which all conditions are true.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,13 +22,7 @@ impl Filter {
     /// one field are alternatives.
     pub fn read(parameters: &mut Parameters<'_>, now: DateTime<Utc>) -> Result<Self, FilterError> {
         let tables = Tables::read(parameters)?;
-        let from = parameters.read("from", |value| moment(value, now))?;
-        let to = parameters.read("to", |value| moment(value, now))?;
-        if let (Some(from), Some(to)) = (from, to)
-            && to < from
-        {
-            return Err(FilterError::new("to", "is before from"));
-        }
+        let Slice { from, to } = Slice::read(parameters, now)?;
         let mut conditions = Vec::new();
         for field in &FIELDS {
             conditions.extend(field.read(tables, parameters)?);
@@ -66,6 +60,23 @@ impl Filter {
             false if self.searches_text() => Some("where"),
             false => None,
         }
+    }
+}
+
+impl Slice {
+    /// Reads `from` and `to`.
+    pub(crate) fn read(
+        parameters: &mut Parameters<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, FilterError> {
+        let from = parameters.read("from", |value| moment(value, now))?;
+        let to = parameters.read("to", |value| moment(value, now))?;
+        if let (Some(from), Some(to)) = (from, to)
+            && to < from
+        {
+            return Err(FilterError::new("to", "is before from"));
+        }
+        Ok(Self { from, to })
     }
 }
 

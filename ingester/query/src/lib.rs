@@ -30,5 +30,5 @@ pub use filter::Filter;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Order, Page};
 pub use parameters::Parameters;
 pub use slices::{Slice, slices};
-pub use sql::{Among, Context, Facets, Histogram, Param, Scope, Sql};
+pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Scope, Sql};
 pub use tables::Tables;

@@ -2,11 +2,13 @@
 
 mod context;
 mod facets;
+mod failovers;
 mod histogram;
 mod page;
 
 pub use context::{Among, Context};
 pub use facets::Facets;
+pub use failovers::Failovers;
 pub use histogram::Histogram;
 
 use chrono::{DateTime, Utc};

@@ -64,6 +64,19 @@ fn operations() -> Vec<(&'static str, Operation)> {
                 &json("Context"),
             ),
         ),
+        (
+            "/api/v1/failovers",
+            operation(
+                "When which pod became its cluster's leader",
+                parameters::failovers(),
+                &json("Failovers"),
+            ),
+        ),
+        ("/api/v1/fleet", operation("How each cluster is", Vec::new(), &json("Fleet"))),
+        (
+            "/api/v1/store",
+            operation("What the store holds, and what becomes of it", Vec::new(), &json("Store")),
+        ),
         ("/api/v1/clusters", operation("Clusters and their pods", Vec::new(), &json("Clusters"))),
     ]
 }
@@ -84,7 +97,8 @@ fn operation(
         .response("200", good.build());
     for (status, description) in [
         ("400", "A parameter can't be understood"),
-        ("404", "There is no such row"),
+        ("403", "Who asks may not read this"),
+        ("404", "There is no such row, or the database, a hub, doesn't have this"),
         ("422", "The query takes longer than it may"),
         ("500", "The database could not answer"),
         ("503", "The database can't be reached"),

@@ -68,6 +68,13 @@ impl From<QueryError> for Problem {
                 "the query took too long; a narrower range of time, or fewer texts, would help",
             ),
             QueryError::Invalid(words) => Self::bad_request(words.clone()),
+            QueryError::Forbidden(words) => Self::new(StatusCode::FORBIDDEN, words.clone()),
+            QueryError::Missing(words) => Self::new(
+                StatusCode::NOT_FOUND,
+                format!(
+                    "{words}: the database is a hub, whose shards have it, or its schema is older"
+                ),
+            ),
             QueryError::Pool(_) => {
                 tracing::warn!(%error, "a query could not be answered");
                 Self::new(

@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
-use super::{clusters, context, facets, health, histogram, logs, metrics, openapi};
+use super::{
+    clusters, context, facets, failovers, fleet, health, histogram, logs, metrics, openapi, store,
+};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::Pool;
@@ -45,8 +47,11 @@ fn router(api: Api) -> Router {
         ("/api/v1/clusters", get(clusters::clusters)),
         ("/api/v1/context", get(context::context)),
         ("/api/v1/facets", get(facets::facets)),
+        ("/api/v1/failovers", get(failovers::failovers)),
+        ("/api/v1/fleet", get(fleet::fleet)),
         ("/api/v1/histogram", get(histogram::histogram)),
         ("/api/v1/logs", get(logs::logs)),
+        ("/api/v1/store", get(store::store)),
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),
         ("/metrics", get(metrics::metrics)),

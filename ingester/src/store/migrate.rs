@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     7 "retention" "0007_retention.sql";
     8 "roles" "0008_roles.sql";
     9 "sealing" "0009_sealing.sql";
+    10 "failovers" "0010_failovers.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -6,10 +6,13 @@ mod boundaries;
 pub mod clusters;
 pub mod context;
 pub mod facets;
+pub mod failovers;
+pub mod fleet;
 pub mod histogram;
 pub mod logs;
 mod row;
 mod running;
+pub mod storage;
 mod walk;
 
 use std::time::Duration;

@@ -20,6 +20,7 @@ mod search;
 mod sender;
 mod service;
 mod shards;
+mod state;
 mod tables;
 mod trouble;
 mod unordered;

@@ -96,16 +96,29 @@ impl Sender {
         chunk: &SealedChunk,
         acked: impl Into<Option<u64>>,
     ) -> Option<String> {
-        let acked = acked.into();
         let source = Source {
             cluster: Some(self.cluster.clone()),
             pod: Some("orders-0".into()),
             ..Source::default()
         };
+        self.try_send_from(&source, chunk, acked.into()).await
+    }
+
+    async fn try_send_from(
+        &mut self,
+        source: &Source,
+        chunk: &SealedChunk,
+        acked: Option<u64>,
+    ) -> Option<String> {
         let mut wire = Vec::new();
-        message("postgres", &self.stream, &source, "/log/orders.csv", acked, chunk, &mut wire);
+        message("postgres", &self.stream, source, "/log/orders.csv", acked, chunk, &mut wire);
         self.socket.write_all(&wire).await.ok()?;
         Some(chunk_id(&self.stream, chunk.from, chunk.to))
+    }
+
+    /// Sends a chunk of this source.
+    pub async fn send_from(&mut self, source: &Source, chunk: &SealedChunk, acked: u64) -> String {
+        self.try_send_from(source, chunk, Some(acked)).await.expect("an open connection")
     }
 
     pub async fn send(&mut self, chunk: &SealedChunk, acked: impl Into<Option<u64>>) -> String {

@@ -10,6 +10,8 @@ use utoipa::openapi::{Ref, RefOr};
 
 use super::Named;
 
+mod state;
+
 pub(super) fn schemas() -> Vec<Named> {
     let pod = object(&[
         ("pod", optional(Type::String)),
@@ -35,7 +37,8 @@ pub(super) fn schemas() -> Vec<Named> {
         ("distinct", plain(Type::Integer)),
         ("values", array(value)),
     ]);
-    vec![
+    let mut all = state::schemas();
+    all.extend([
         ("Row", row()),
         (
             "Page",
@@ -66,7 +69,8 @@ pub(super) fn schemas() -> Vec<Named> {
         ),
         ("Clusters", object(&[("clusters", array(cluster))])),
         ("Problem", problem()),
-    ]
+    ]);
+    all
 }
 
 /// A row: the columns of its table, of which those that are NULL are left out.
@@ -144,6 +148,12 @@ fn array(items: impl Into<RefOr<Schema>>) -> RefOr<Schema> {
 
 fn reference(name: &str) -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(name))
+}
+
+/// This, or null.
+fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    RefOr::T(utoipa::openapi::schema::OneOfBuilder::new().item(schema).item(null).into())
 }
 
 fn plain(kind: Type) -> RefOr<Schema> {

@@ -1,6 +1,6 @@
 //! The parameters of each endpoint.
 
-use trunkline_query::FIELDS;
+use trunkline_query::{FIELDS, Field};
 use trunkline_record::Table;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
@@ -58,17 +58,21 @@ pub(super) fn context() -> Vec<Parameter> {
     ]
 }
 
+pub(super) fn failovers() -> Vec<Parameter> {
+    let mut all = range().to_vec();
+    for field in FIELDS.iter().filter(|field| ["namespace", "cluster", "pod"].contains(&field.name))
+    {
+        all.extend(either(field));
+    }
+    all.push(one("limit", number(1, 1_000), "Failovers at most, 100 unless given"));
+    all
+}
+
 /// What every endpoint takes that is about rows.
 fn filter() -> Vec<Parameter> {
-    let mut all = vec![
-        table(),
-        one("from", text(), "From this moment on: RFC 3339, or relative, as -15m or now-1h"),
-        one("to", text(), "Before this moment"),
-    ];
-    for field in &FIELDS {
-        all.push(many(field.name, &format!("{} is one of these; empty is NULL", field.column)));
-        all.push(many(field.denied, &format!("{} is none of these", field.column)));
-    }
+    let mut all = vec![table()];
+    all.extend(range());
+    all.extend(FIELDS.iter().flat_map(either));
     all.extend([
         many("text", "A text, in any case, that is in one of the row's texts"),
         many("text!", "A text that is in none of them"),
@@ -77,6 +81,20 @@ fn filter() -> Vec<Parameter> {
         many("where", "A condition in SQL over the columns of the table"),
     ]);
     all
+}
+
+fn range() -> [Parameter; 2] {
+    [
+        one("from", text(), "From this moment on: RFC 3339, or relative, as -15m or now-1h"),
+        one("to", text(), "Before this moment"),
+    ]
+}
+
+fn either(field: &Field) -> [Parameter; 2] {
+    [
+        many(field.name, &format!("{} is one of these; empty is NULL", field.column)),
+        many(field.denied, &format!("{} is none of these", field.column)),
+    ]
 }
 
 fn table() -> Parameter {

@@ -56,29 +56,34 @@ const PODS: &str = "\
 pub async fn clusters(pool: &Pool, timeout: Duration) -> Result<Vec<Cluster>, QueryError> {
     within(timeout, async {
         let running = Running::begin(pool).await?;
-        let sql = Sql { text: PODS.to_owned(), params: Vec::new() };
-        let rows: Vec<_> = running.rows(&sql).await?.try_collect().await?;
+        let clusters = all(&running).await?;
         running.finish();
-        let mut clusters = Vec::<Cluster>::new();
-        for row in rows {
-            let (namespace, cluster) = (row.try_get("namespace")?, row.try_get("cluster")?);
-            let pod = pod(&row)?;
-            match clusters.last_mut() {
-                Some(last) if (&last.namespace, &last.cluster) == (&namespace, &cluster) => {
-                    last.last_seen = last.last_seen.max(pod.last_seen);
-                    last.pods.push(pod);
-                }
-                _ => clusters.push(Cluster {
-                    namespace,
-                    cluster,
-                    last_seen: pod.last_seen,
-                    pods: vec![pod],
-                }),
-            }
-        }
         Ok(clusters)
     })
     .await
+}
+
+pub(super) async fn all(running: &Running) -> Result<Vec<Cluster>, QueryError> {
+    let sql = Sql { text: PODS.to_owned(), params: Vec::new() };
+    let rows: Vec<_> = running.rows(&sql).await?.try_collect().await?;
+    let mut clusters = Vec::<Cluster>::new();
+    for row in rows {
+        let (namespace, cluster) = (row.try_get("namespace")?, row.try_get("cluster")?);
+        let pod = pod(&row)?;
+        match clusters.last_mut() {
+            Some(last) if (&last.namespace, &last.cluster) == (&namespace, &cluster) => {
+                last.last_seen = last.last_seen.max(pod.last_seen);
+                last.pods.push(pod);
+            }
+            _ => clusters.push(Cluster {
+                namespace,
+                cluster,
+                last_seen: pod.last_seen,
+                pods: vec![pod],
+            }),
+        }
+    }
+    Ok(clusters)
 }
 
 fn pod(row: &Row) -> Result<Pod, tokio_postgres::Error> {

@@ -23,6 +23,12 @@ pub enum QueryError {
     /// A value that the server can't work with: a malformed regular expression, a number out of range. Its words.
     #[error("{0}")]
     Invalid(String),
+    /// The role that asks may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The database has no such table: it is a hub, or older.
+    #[error("{0}")]
+    Missing(String),
     /// The server refused it, or went away.
     #[error("{}", describe(.0))]
     Database(tokio_postgres::Error),
@@ -37,6 +43,8 @@ impl From<tokio_postgres::Error> for QueryError {
             state if state.starts_with("22") || state.starts_with("54") => {
                 Self::Invalid(report.message().to_owned())
             }
+            "42501" => Self::Forbidden(report.message().to_owned()),
+            "42P01" | "42883" | "3F000" => Self::Missing(report.message().to_owned()),
             _ => Self::Database(error),
         }
     }
