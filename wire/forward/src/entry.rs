@@ -20,24 +20,28 @@ impl<'a> EntryReader<'a> {
     /// The time of the next entry, `None` behind the last. The record has to be read, or skipped, before the next call.
     #[inline]
     pub fn next_head(&mut self) -> Result<Option<EventTime>, Error> {
+        let Some((time, has_metadata)) = self.next_time()? else { return Ok(None) };
+        self.metadata = if has_metadata { Some(self.reader.skip()?) } else { None };
+        Ok(Some(time))
+    }
+
+    /// The same, for who reads the metadata himself: whether there is some, which has to be read from [`record`](Self::record) before the
+    /// record then. [`metadata`](Self::metadata) doesn't know it.
+    #[inline]
+    pub fn next_time(&mut self) -> Result<Option<(EventTime, bool)>, Error> {
+        self.metadata = None;
         if self.reader.is_at_end() {
             return Ok(None);
         }
         let Value::Array(2) = self.reader.read()? else {
             return Err(Error::Expected("an array of 2 as entry"));
         };
-        let time = match self.reader.read()? {
-            Value::Array(2) => {
-                let time = self.reader.read()?;
-                self.metadata = Some(self.reader.skip()?);
-                time
-            }
-            time => {
-                self.metadata = None;
-                time
-            }
+        let (time, has_metadata) = match self.reader.read()? {
+            Value::Array(2) => (self.reader.read()?, true),
+            time => (time, false),
         };
-        EventTime::from_value(time).map(Some).ok_or(Error::Expected("a time in the entry"))
+        let time = EventTime::from_value(time).ok_or(Error::Expected("a time in the entry"))?;
+        Ok(Some((time, has_metadata)))
     }
 
     /// The metadata of the entry whose head was read last, in MessagePack; none where it has no place for any.

@@ -153,6 +153,19 @@ impl<'a> Reader<'a> {
         Some(letter)
     }
 
+    /// The next value if its bytes are these, which must be those of one whole value; otherwise nothing is read. So what repeats
+    /// isn't walked again.
+    #[inline]
+    pub fn read_same(&mut self, whole: &[u8]) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(whole.len())?;
+        let value = self.buf.get(self.at..end)?;
+        let same = !whole.is_empty() && value == whole;
+        same.then(|| {
+            self.at = end;
+            value
+        })
+    }
+
     /// The next value, or the head of the next container.
     #[inline]
     pub fn read(&mut self) -> Result<Value<'a>, ReadError> {
@@ -163,6 +176,14 @@ impl<'a> Reader<'a> {
             0x00..=0x7f => {
                 self.at += 1;
                 return Ok(Value::Uint(u64::from(marker)));
+            }
+            0x80..=0x8f => {
+                self.at += 1;
+                return Ok(Value::Map(u32::from(marker & 0x0f)));
+            }
+            0x90..=0x9f => {
+                self.at += 1;
+                return Ok(Value::Array(u32::from(marker & 0x0f)));
             }
             0xa0..=0xbf => (1, usize::from(marker & 0x1f)),
             0xd9 => (2, usize::from(*rest.get(1).ok_or(ReadError::Incomplete)?)),

@@ -95,40 +95,45 @@ impl Converter {
         self.builder.begin(0);
         loop {
             let begin = reader.position();
-            let (time, record) = match next(&mut reader) {
-                Ok(Some(found)) => found,
+            let (time, mark) = match head(&mut reader, run.as_ref().map_or(&[], |run| run.raw)) {
+                Ok(Some(head)) => head,
                 Ok(None) => break,
                 Err(error) => {
                     self.others.undecodable(data.get(begin..).unwrap_or_default(), &error);
                     break;
                 }
             };
-            let Some(mark) = reader.metadata().and_then(Mark::read) else {
-                self.others.push(data.get(begin..reader.position()).unwrap_or_default());
-                if self.others.entries.len() >= OTHERS {
-                    self.flush_others(tag, &mut out)?;
-                }
-                continue;
-            };
             let goes_on = !self.builder.is_full()
-                && run.as_mut().is_some_and(|run| run.goes_on(&mark, &self.source));
-            if !goes_on {
+                && mark
+                    .as_ref()
+                    .zip(run.as_mut())
+                    .is_some_and(|(mark, run)| run.goes_on(mark, &self.source));
+            if !goes_on && mark.is_some() {
                 if let Some(run) = run.take() {
                     self.finish(tag, &run, &mut out)?;
                 }
-                let Some(begun) = Run::begin(&mark, &self.source) else {
+                run = mark.as_ref().and_then(|mark| Run::begin(mark, &self.source));
+                self.builder.begin(run.as_ref().map_or(0, |run| run.from));
+            }
+            let read = match (&mark, &mut run) {
+                (Some(mark), Some(run)) => {
+                    let read = self.events.append(mark, time, reader.record(), &mut self.builder);
+                    read.map(|()| run.next = mark.next)
+                }
+                _ => reader.record().skip().map(|_| {
                     self.others.push(data.get(begin..reader.position()).unwrap_or_default());
-                    continue;
-                };
-                self.builder.begin(begun.from);
-                run = Some(begun);
+                }),
+            };
+            if let Err(error) = read {
+                self.others.undecodable(data.get(begin..).unwrap_or_default(), &error.into());
+                break;
             }
-            if let Some(run) = &mut run {
-                run.next = mark.next;
+            if self.others.entries.len() >= OTHERS {
+                self.flush_others(tag, &mut out)?;
             }
-            self.events.append(&mark, time, record, &mut self.builder);
         }
-        if let Some(run) = run {
+        // It is empty when what should have been its first event isn't whole.
+        if let Some(run) = run.filter(|_| !self.builder.is_empty()) {
             self.finish(tag, &run, &mut out)?;
         }
         self.flush_others(tag, &mut out)?;
@@ -243,11 +248,22 @@ fn overlay(over: Source, under: &Source) -> Source {
     }
 }
 
-fn next<'a>(
+/// The time of the next event and, where it is one of ours, what its metadata says. The reader stands at the record then.
+fn head<'a>(
     reader: &mut EntryReader<'a>,
-) -> Result<Option<(EventTime, &'a [u8])>, trunkline_forward::Error> {
-    let Some(time) = reader.next_head()? else { return Ok(None) };
-    Ok(Some((time, reader.record().skip()?)))
+    last: &[u8],
+) -> Result<Option<(EventTime, Option<Mark<'a>>)>, trunkline_forward::Error> {
+    let Some((time, has_metadata)) = reader.next_time()? else { return Ok(None) };
+    if !has_metadata {
+        return Ok(Some((time, None)));
+    }
+    let metadata = reader.record().clone();
+    let mark = Mark::read(reader.record(), last);
+    if mark.is_none() {
+        *reader.record() = metadata;
+        reader.record().skip()?;
+    }
+    Ok(Some((time, mark)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! From events back to the entries of a forward chunk.
 
 use trunkline_forward::EventTime;
-use trunkline_forward::msgpack::{Reader, Value};
+use trunkline_forward::msgpack::{ReadError, Reader, Value};
 
 use super::{
     KEY_EXTRA, KEY_FROM, KEY_HEADER, KEY_NEXT, KEY_POSITION, KEY_RAW, KEY_REASON,
@@ -29,23 +29,28 @@ pub struct Mark<'a> {
 }
 
 impl<'a> Mark<'a> {
-    /// Reads the metadata; `None` when it isn't that of an event of ours.
-    pub fn read(metadata: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(metadata);
+    /// Reads the metadata; `None` when it isn't that of an event of ours, and where the reader stands then means nothing.
+    ///
+    /// `last` is the header of another event, or empty: one that is the same isn't walked through.
+    #[inline]
+    pub fn read(reader: &mut Reader<'a>, last: &[u8]) -> Option<Self> {
         let Value::Map(pairs) = reader.read().ok()? else { return None };
         let (mut header, mut table) = (None, Table::Postgres);
         let (mut position, mut from, mut next) = (None, None, None);
         for _ in 0..pairs {
             let key = reader.read().ok()?.bytes()?;
-            let value = reader.skip().ok()?;
-            let read = || Reader::new(value).read().ok();
             match key {
-                KEY_HEADER => header = Some(value),
-                KEY_POSITION => position = read()?.unsigned(),
-                KEY_FROM => from = Some(read()?.unsigned()?),
-                KEY_NEXT => next = read()?.unsigned(),
-                KEY_TABLE => table = Table::from_name(read()?.bytes()?)?,
-                _ => {}
+                KEY_HEADER => {
+                    header = match reader.read_same(last) {
+                        Some(same) => Some(same),
+                        None => Some(reader.skip().ok()?),
+                    }
+                }
+                KEY_POSITION => position = Some(reader.read().ok()?.unsigned()?),
+                KEY_FROM => from = Some(reader.read().ok()?.unsigned()?),
+                KEY_NEXT => next = Some(reader.read().ok()?.unsigned()?),
+                KEY_TABLE => table = Table::from_name(reader.read().ok()?.bytes()?)?,
+                _ => _ = reader.skip().ok()?,
             }
         }
         let (position, next) = (position?, next?);
@@ -81,24 +86,33 @@ impl Default for EventReader {
 }
 
 impl EventReader {
-    /// Appends the record of an event of ours to the chunk. What a filter has added to it goes into `extra`; what isn't a record any more is
-    /// rejected, so nothing is left out.
+    /// Appends the record of an event of ours to the chunk, from a reader that stands at it. What a filter has added to it goes into
+    /// `extra`; what isn't a record any more is rejected, so nothing is left out.
+    ///
+    /// # Errors
+    /// When no whole value is there; nothing is appended then.
+    #[inline]
     pub fn append(
         &mut self,
         mark: &Mark<'_>,
         time: EventTime,
-        record: &[u8],
+        reader: &mut Reader<'_>,
         builder: &mut ChunkBuilder,
-    ) {
+    ) -> Result<(), ReadError> {
         let time = Timestamp { unix_micros: time.unix_micros(), digits: 6 };
-        // Whether the chunk is full is asked after this.
-        let _ = match content(record, mark.table, time, &mut self.session_start_time) {
-            Some(Content::Record(record)) => builder.record(mark.position, 0, &record),
+        let begin = reader.clone();
+        match content(reader, mark.table, time, &mut self.session_start_time) {
+            // Whether the chunk is full is asked after this.
+            Some(Content::Record(record)) => _ = builder.record(mark.position, 0, &record),
             Some(Content::Rejected { raw, reason }) => {
-                return builder.reject(mark.position, raw, &String::from_utf8_lossy(reason));
+                builder.reject(mark.position, raw, &String::from_utf8_lossy(reason));
             }
-            None => return self.append_changed(mark, time, record, builder),
-        };
+            None => {
+                *reader = begin;
+                self.append_changed(mark, time, reader.skip()?, builder);
+            }
+        }
+        Ok(())
     }
 
     fn append_changed(
@@ -123,12 +137,11 @@ impl EventReader {
 /// Reads a record as [`super::write_events`] writes it; `None` for anything else.
 #[inline]
 fn content<'a>(
-    record: &'a [u8],
+    reader: &mut Reader<'a>,
     table: Table,
     time: Timestamp,
     session_start_time: &mut TimestampReader,
 ) -> Option<Content<'a>> {
-    let mut reader = Reader::new(record);
     let Value::Map(pairs) = reader.read().ok()? else { return None };
     let mut record = LogRecord::new(table, time, None);
     let (mut raw, mut reason) = (None, None);

@@ -85,7 +85,8 @@ fn split(data: &[u8]) -> Vec<&[u8]> {
     let mut reader = EntryReader::new(data);
     let mut events = Vec::new();
     let mut begin = 0;
-    while next(&mut reader).unwrap().is_some() {
+    while reader.next_head().unwrap().is_some() {
+        reader.record().skip().unwrap();
         events.push(&data[begin..reader.position()]);
         begin = reader.position();
     }
@@ -174,4 +175,19 @@ fn a_number_in_place_of_an_event_is_none() {
     let mut data = Vec::new();
     write_uint(&mut data, 7);
     assert_eq!(split(&convert(&data).1).len(), 1);
+}
+
+#[test]
+fn an_event_that_is_cut_off_costs_none_of_those_before_it() {
+    let data = events(1, &[10, 20, 30], 40);
+    let last = split(&data)[2].len();
+    for missing in 1..last {
+        let (found, others) = convert(&data[..data.len() - missing]);
+        assert_eq!(found, [(10, 30, vec![10, 20])], "{missing}");
+        let begun = &data[data.len() - last..data.len() - missing];
+        assert!(others.windows(begun.len()).any(|window| window == begun), "{missing}");
+    }
+    let (found, others) = convert(&split(&data)[0][..last - 1]);
+    assert_eq!(found, []);
+    assert!(!others.is_empty());
 }

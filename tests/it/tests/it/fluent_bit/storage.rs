@@ -39,7 +39,7 @@ pub fn events(storage: &Path, instance: usize) -> Vec<Event> {
 fn read(content: &[u8], events: &mut Vec<Event>) {
     let mut reader = EntryReader::new(content);
     while reader.next_head().unwrap().is_some() {
-        let mark = Mark::read(reader.metadata().unwrap()).unwrap();
+        let mark = Mark::read(&mut Reader::new(reader.metadata().unwrap()), &[]).unwrap();
         events.push(Event {
             header: ChunkHeader::decode(mark.header).unwrap(),
             position: mark.position,
