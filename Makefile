@@ -1,5 +1,5 @@
 # Each target is one line into the workspace; what they do is written down where it lives.
-.PHONY: setup demo test bench lint plugins
+.PHONY: setup console demo test bench lint plugins
 
 export CHECK ONLY ROWS
 PROFILE ?= release
@@ -9,8 +9,12 @@ built = $${CARGO_TARGET_DIR:-target}
 setup:
 	@deploy/dev/setup.sh
 
+# The web console, which the ingester's build takes in where it is there.
+console: setup
+	@deploy/dev/console.sh
+
 # A private TimescaleDB, a PostgreSQL under load, collector and ingester; until Ctrl-C, or with CHECK=1 until rows were seen.
-demo: setup
+demo: setup console
 	@cargo build --profile $(PROFILE) --workspace --bins && $(built)/$(PROFILE:dev=debug)/trunkline-demo
 
 # Everything that CI runs.
@@ -20,7 +24,7 @@ test: lint
 	TRUNKLINE_BUILT=1 cargo test --workspace --no-fail-fast
 
 # Figures as JSON lines on standard output; ONLY=prefix and ROWS=n.
-bench: setup
+bench: setup console
 	@cargo build --release --workspace --lib --bins >&2 && $(built)/release/trunkline-bench
 
 # The two plugins for Fluent Bit, as files of the names that its configuration is to have.
@@ -29,7 +33,7 @@ plugins: setup
 	@cp $(built)/release/libtrunkline_in.so $(built)/release/trunkline_in.so && cp $(built)/release/libtrunkline_out.so $(built)/release/trunkline_out.so
 	@ls -l $(built)/release/trunkline_in.so $(built)/release/trunkline_out.so
 
-lint: setup
+lint: setup console
 	@deploy/dev/lint.sh
 
 # The demonstration with the binaries that the tests use: an optimised build would double what CI waits for.

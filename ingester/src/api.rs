@@ -2,6 +2,7 @@
 
 mod clusters;
 mod config;
+mod console;
 mod context;
 mod facets;
 mod failovers;

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use super::{
-    clusters, context, facets, failovers, fleet, health, histogram, logs, metrics, openapi, store,
+    clusters, console, context, facets, failovers, fleet, health, histogram, logs, metrics,
+    openapi, store,
 };
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -60,9 +61,10 @@ fn router(api: Api) -> Router {
         router = router.route(path, counted(path, endpoint, &api.metrics));
     }
     router
-        .fallback(move || async move {
-            metrics_of_all.http_request("other", 404);
-            Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
+        .fallback(move |request: Request| async move {
+            let response = console::console(request).await;
+            metrics_of_all.http_request("other", response.status().as_u16());
+            response
         })
         .with_state(api)
 }
