@@ -1,5 +1,6 @@
 //! HTTP: queries, health and metrics. The only part that knows axum; each endpoint has a file.
 
+mod access;
 mod clusters;
 mod config;
 mod console;
@@ -10,6 +11,7 @@ mod fleet;
 mod health;
 mod histogram;
 mod logs;
+mod me;
 mod metrics;
 mod openapi;
 mod problem;
@@ -17,5 +19,6 @@ mod request;
 mod serve;
 mod store;
 
+pub use access::{Access, Mode};
 pub use config::Config;
 pub use serve::{Api, serve};

@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use crate::api::{self, Api};
+use crate::api::{self, Access, Api};
 use crate::config::{self, Config};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::receive::forbidden::Notes;
 use crate::receive::{self, Credentials, ForeignSenders, Listeners, Memory, Route, Routes, Tls};
 use crate::shards::Shards;
-use crate::store::{OpenError, Pool};
+use crate::store::{Logins, OpenError, Pool};
 
 mod shard;
 
@@ -38,6 +38,7 @@ pub struct Ingester {
     http: TcpListener,
     shards: Shards,
     queries: Pool,
+    access: Access,
 }
 
 /// Why the service doesn't run, or no longer.
@@ -93,6 +94,8 @@ impl Ingester {
         let shards = Shards::build(&config.shards)?;
         let reader = config.database.reader_url()?;
         let queries = Pool::for_queries(&config.database, reader, config.http.query_timeout);
+        let logins = Logins::new(&config.database, config.http.query_timeout)?;
+        let access = Access::new(&config.http, Pool::for_access(reader), logins);
         let tls = config.forward.tls.as_ref().map(Tls::load).transpose()?;
         let credentials = Credentials::build(&config.forward.credentials)?;
         let routes = Routes::build(&config.forward.routes)?;
@@ -116,7 +119,18 @@ impl Ingester {
             address,
             source,
         })?;
-        Ok(Self { config, forward, heartbeats, tls, credentials, routes, http, shards, queries })
+        Ok(Self {
+            config,
+            forward,
+            heartbeats,
+            tls,
+            credentials,
+            routes,
+            http,
+            shards,
+            queries,
+            access,
+        })
     }
 
     /// Where Forward connections are taken: the configured address, with the port that the system chose for port 0.
@@ -133,8 +147,18 @@ impl Ingester {
     ///
     /// Connections are accepted once the database's schema is up to date; until then they wait in the listener's backlog.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { config, forward, heartbeats, tls, credentials, routes, http, shards, queries } =
-            self;
+        let Self {
+            config,
+            forward,
+            heartbeats,
+            tls,
+            credentials,
+            routes,
+            http,
+            shards,
+            queries,
+            access,
+        } = self;
         let (metrics, health) = (Metrics::default(), Health::default());
         let tasks = TaskTracker::new();
         let limits = config.forward.limits();
@@ -164,7 +188,8 @@ impl Ingester {
             "started"
         );
         let api = Api {
-            pool: queries,
+            all: queries,
+            access,
             query_timeout: config.http.query_timeout,
             export_timeout: config.http.export_timeout,
             metrics: metrics.clone(),
@@ -185,6 +210,12 @@ impl Ingester {
             },
         };
         if is_open {
+            if config.http.access.is_none() {
+                tracing::warn!(
+                    listen = %config.http.listen,
+                    "http.access isn't set: queries are answered to this machine's programs only, whichever they are"
+                );
+            }
             // A connection's part has room for the largest message of each shard.
             let largest = limits.max_message.saturating_mul(targets.len());
             let context = receive::Context {

@@ -30,6 +30,42 @@ pub enum Command {
     Migrate(ConfigArgs),
     /// Check the configuration without connecting anywhere, then exit
     CheckConfig(ConfigArgs),
+    /// Tokens for the HTTP API
+    #[command(subcommand)]
+    Token(Token),
+}
+
+/// What is done about tokens; by the owner of the tables, `database.owner_url`.
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token and print it, this once
+    Create {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Whose it is, or what it is for; stands in the audit
+        #[arg(long, default_value = "unnamed")]
+        name: String,
+        /// The tenant whose clusters it shows
+        #[arg(long, required_unless_present = "all_clusters", conflicts_with = "all_clusters")]
+        tenant: Option<String>,
+        /// It shows all clusters
+        #[arg(long)]
+        all_clusters: bool,
+        /// How long it is good for, as PostgreSQL reads an interval
+        #[arg(long, value_name = "INTERVAL", default_value = "90 days")]
+        expires: String,
+    },
+    /// List tokens: number, state, end, tenant, name
+    List(ConfigArgs),
+    /// Make a token useless from now on
+    Revoke {
+        /// Where the configuration is.
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The token's number
+        id: i64,
+    },
 }
 
 /// Where the configuration is.
@@ -43,7 +79,14 @@ pub struct ConfigArgs {
 impl Command {
     /// The configuration file that was named.
     pub fn config_file(&self) -> Option<&std::path::Path> {
-        let (Self::Run(args) | Self::Migrate(args) | Self::CheckConfig(args)) = self;
+        let (Self::Run(args)
+        | Self::Migrate(args)
+        | Self::CheckConfig(args)
+        | Self::Token(
+            Token::Create { config: args, .. }
+            | Token::List(args)
+            | Token::Revoke { config: args, .. },
+        )) = self;
         args.config.as_deref()
     }
 }

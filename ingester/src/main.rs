@@ -7,9 +7,9 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use trunkline_ingester::app::{self, Ingester};
-use trunkline_ingester::cli::{Cli, Command};
+use trunkline_ingester::cli::{Cli, Command, Token};
 use trunkline_ingester::config::Config;
-use trunkline_ingester::store::{self, MigrateError, Pool};
+use trunkline_ingester::store::{self, MigrateError, Pool, access};
 
 /// Bad configuration, or a database that can't be used: somebody has to mend something.
 const EXIT_CONFIGURATION: u8 = 2;
@@ -52,6 +52,7 @@ fn execute(command: &Command) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().context("can't start the runtime")?;
     let result = match command {
         Command::Migrate(_) => runtime.block_on(migrate(&config)),
+        Command::Token(command) => runtime.block_on(token(&config, command)),
         _ => {
             raise_open_files();
             runtime.block_on(run(config))
@@ -94,6 +95,30 @@ async fn migrate(config: &Config) -> Result<(), Failure> {
             println!("{of}applied {:04}_{}", migration.version, migration.name);
         }
         println!("{of}the schema is up to date");
+    }
+    Ok(())
+}
+
+async fn token(config: &Config, command: &Token) -> Result<(), Failure> {
+    let owner = Pool::for_owner(config.database.owner_url().map_err(configuration)?);
+    match command {
+        Token::Create { name, tenant, expires, .. } => {
+            let made = access::create_token(&owner, name, tenant.as_deref(), expires).await;
+            println!("{}", made.map_err(configuration)?);
+        }
+        Token::List(_) => {
+            for token in access::list_tokens(&owner).await.map_err(configuration)? {
+                let whose = token.tenant.as_deref().unwrap_or("(all clusters)");
+                println!(
+                    "{}\t{}\t{}\t{whose}\t{}",
+                    token.id, token.state, token.expires_at, token.name
+                );
+            }
+        }
+        Token::Revoke { id, .. } => {
+            access::revoke_token(&owner, *id).await.map_err(configuration)?;
+            println!("token {id} is revoked");
+        }
     }
     Ok(())
 }

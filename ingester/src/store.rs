@@ -4,6 +4,7 @@
 //! [`open()`] brings the schema up to date. A [`Writer`] stores batches, each in one transaction; [`query`] answers queries;
 //! [`lifecycle`] looks after the tables.
 
+pub mod access;
 mod ahead;
 mod backoff;
 mod bisect;
@@ -16,6 +17,7 @@ mod delivered;
 mod handover;
 mod json;
 pub mod lifecycle;
+mod logins;
 mod migrate;
 mod note;
 mod open;
@@ -38,6 +40,7 @@ pub use config::Config;
 pub use delivered::forget_delivered;
 pub use handover::Handover;
 pub use lifecycle::Lifecycle;
+pub use logins::{LoginError, Logins, READER};
 pub use migrate::{MIGRATIONS, MigrateError, Migration, migrate};
 pub use note::write_notes;
 pub(crate) use open::HEALTH;

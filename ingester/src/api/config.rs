@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::Mode;
 use crate::config::Error;
 
 /// The HTTP listener.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address and port. Whoever reaches it reads every log, so it is this machine's own unless it is said otherwise.
+    /// Address and port: of this machine alone, unless `access` says who may ask.
     pub listen: SocketAddr,
+    /// Who may ask; without it, this machine's programs.
+    pub access: Option<Mode>,
     /// How long the database may work on one query.
     #[serde(with = "humantime_serde")]
     pub query_timeout: Duration,
@@ -24,6 +27,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            access: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             query_timeout: Duration::from_secs(30),
             export_timeout: Duration::from_secs(3_600),
@@ -33,6 +37,14 @@ impl Default for Config {
 
 impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.access.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+            let reason = format!(
+                "{} can be reached from other machines, and nothing says who may ask: set http.access to \"token\", or to \"open\" \
+                 where the network lets nobody else in; without it, listen is an address of this machine alone, as 127.0.0.1:8080",
+                self.listen
+            );
+            return Err(Error::Invalid { setting: "http.listen", reason });
+        }
         for (setting, timeout) in [
             ("http.query_timeout", self.query_timeout),
             ("http.export_timeout", self.export_timeout),
@@ -44,5 +56,27 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_machines_reach_it_only_where_it_is_said_who_may_ask() {
+        let check = |listen: &str, access| {
+            let config = Config { listen: listen.parse().unwrap(), access, ..Config::default() };
+            config.check().map_err(|error| error.to_string())
+        };
+        for listen in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(check(listen, None), Ok(()));
+        }
+        for listen in ["0.0.0.0:8080", "[::]:8080", "10.1.2.3:1"] {
+            let error = check(listen, None).unwrap_err();
+            assert!(error.contains("http.access") && error.contains(listen), "{error}");
+            assert_eq!(check(listen, Some(Mode::Token)), Ok(()));
+            assert_eq!(check(listen, Some(Mode::Open)), Ok(()));
+        }
     }
 }

@@ -1,16 +1,15 @@
 //! `GET /api/v1/context`: what stands before and behind a row, in its log file or in its session.
 
-use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use trunkline_query::Context;
 
-use super::Api;
+use super::access::Asked;
 use super::problem::Problem;
 use super::request::Given;
 use crate::store::query::context;
 
-pub(super) async fn context(State(api): State<Api>, given: Given) -> Result<Response, Problem> {
+pub(super) async fn context(api: Asked, given: Given) -> Result<Response, Problem> {
     let mut parameters = given.parameters()?;
     let context = Context::read(&mut parameters, chrono::Utc::now())?;
     parameters.finish()?;

@@ -1,17 +1,16 @@
 //! `GET /api/v1/facets`: the most frequent values of columns, of the rows that a filter leaves.
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use trunkline_query::{Facets, Filter};
 
-use super::Api;
+use super::access::Asked;
 use super::problem::Problem;
 use super::request::Given;
 use crate::store::query::facets;
 
-pub(super) async fn facets(State(api): State<Api>, given: Given) -> Result<Response, Problem> {
+pub(super) async fn facets(api: Asked, given: Given) -> Result<Response, Problem> {
     let mut parameters = given.parameters()?;
     let filter = Filter::read(&mut parameters, chrono::Utc::now())?;
     let facets = Facets::read(filter.tables, &mut parameters)?;

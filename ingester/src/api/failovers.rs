@@ -1,17 +1,16 @@
 //! `GET /api/v1/failovers`: when which pod became the leader of its cluster, the newest first.
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use trunkline_query::Failovers;
 
-use super::Api;
+use super::access::Asked;
 use super::problem::Problem;
 use super::request::Given;
 use crate::store::query::failovers;
 
-pub(super) async fn failovers(State(api): State<Api>, given: Given) -> Result<Response, Problem> {
+pub(super) async fn failovers(api: Asked, given: Given) -> Result<Response, Problem> {
     let mut parameters = given.parameters()?;
     let asked = Failovers::read(&mut parameters, chrono::Utc::now())?;
     parameters.finish()?;

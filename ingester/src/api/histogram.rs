@@ -1,17 +1,16 @@
 //! `GET /api/v1/histogram`: the rows that a filter leaves, counted by time and severity.
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use trunkline_query::{Filter, Histogram};
 
-use super::Api;
+use super::access::Asked;
 use super::problem::Problem;
 use super::request::Given;
 use crate::store::query::histogram::{self, CountError};
 
-pub(super) async fn histogram(State(api): State<Api>, given: Given) -> Result<Response, Problem> {
+pub(super) async fn histogram(api: Asked, given: Given) -> Result<Response, Problem> {
     let mut parameters = given.parameters()?;
     let filter = Filter::read(&mut parameters, chrono::Utc::now())?;
     let histogram = Histogram::read(&mut parameters)?;

@@ -5,19 +5,18 @@
 //! length; an answer that breaks off without its last chunk is not whole.
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use trunkline_query::{Filter, Page};
 
-use super::Api;
+use super::access::Asked;
 use super::problem::Problem;
 use super::request::{Format, Given};
 use crate::store::query::logs::{self, Lines, Rows};
 
 pub(super) async fn logs(
-    State(api): State<Api>,
+    api: Asked,
     headers: HeaderMap,
     given: Given,
 ) -> Result<Response, Problem> {

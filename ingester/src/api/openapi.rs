@@ -78,6 +78,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
             operation("What the store holds, and what becomes of it", Vec::new(), &json("Store")),
         ),
         ("/api/v1/clusters", operation("Clusters and their pods", Vec::new(), &json("Clusters"))),
+        ("/api/v1/me", operation("Who asks, and how one can log in", Vec::new(), &json("Me"))),
     ]
 }
 
@@ -97,6 +98,7 @@ fn operation(
         .response("200", good.build());
     for (status, description) in [
         ("400", "A parameter can't be understood"),
+        ("401", "Nobody is known by this Authorization, or there is none"),
         ("403", "Who asks may not read this"),
         ("404", "There is no such row, or the database, a hub, doesn't have this"),
         ("422", "The query takes longer than it may"),

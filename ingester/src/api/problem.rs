@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 has them, `application/problem+json`: what the client may know. What only we should know goes to the log.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use trunkline_query::FilterError;
@@ -34,6 +34,15 @@ impl Problem {
             position: None,
             suggestion: None,
         }
+    }
+
+    /// Who asks isn't known.
+    pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    pub(super) fn is(&self, status: StatusCode) -> bool {
+        self.status == status.as_u16()
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -98,6 +107,13 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         // Strings and numbers can always be written.
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 asks for it, RFC 6750 says how.
+            let challenge = HeaderValue::from_static("Bearer realm=\"trunkline\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }

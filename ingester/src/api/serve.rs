@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use super::{
-    clusters, console, context, facets, failovers, fleet, health, histogram, logs, metrics,
-    openapi, store,
+    Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
+    me, metrics, openapi, store,
 };
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -24,8 +24,10 @@ use crate::store::Pool;
 /// What endpoints work with.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// Connections for queries.
-    pub pool: Pool,
+    /// Connections for queries of who sees all clusters. Endpoints take [`Asked`](super::access::Asked), which has the caller's.
+    pub all: Pool,
+    /// Who may ask.
+    pub access: Access,
     /// How long the database may work on an answer.
     pub query_timeout: Duration,
     /// How long a stream of rows may take.
@@ -44,6 +46,7 @@ pub async fn serve(listener: TcpListener, api: Api, stop: CancellationToken) -> 
 fn router(api: Api) -> Router {
     let metrics_of_all = api.metrics.clone();
     let mut router = Router::new();
+    let guarded = middleware::from_fn_with_state(api.clone(), access::guard);
     for (path, endpoint) in [
         ("/api/v1/clusters", get(clusters::clusters)),
         ("/api/v1/context", get(context::context)),
@@ -53,12 +56,18 @@ fn router(api: Api) -> Router {
         ("/api/v1/histogram", get(histogram::histogram)),
         ("/api/v1/logs", get(logs::logs)),
         ("/api/v1/store", get(store::store)),
+    ] {
+        let endpoint = only(endpoint).layer(guarded.clone());
+        router = router.route(path, counted(path, endpoint, &api.metrics));
+    }
+    for (path, endpoint) in [
+        ("/api/v1/me", get(me::me)),
         ("/health/live", get(health::live)),
         ("/health/ready", get(health::ready)),
         ("/metrics", get(metrics::metrics)),
         ("/openapi.json", get(openapi::openapi)),
     ] {
-        router = router.route(path, counted(path, endpoint, &api.metrics));
+        router = router.route(path, counted(path, only(endpoint), &api.metrics));
     }
     router
         .fallback(move |request: Request| async move {
@@ -69,22 +78,25 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
+/// Says of other methods, as a problem, that they aren't understood.
+fn only(endpoint: MethodRouter<Api>) -> MethodRouter<Api> {
+    endpoint.fallback(|| async {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method isn't understood here")
+    })
+}
+
 fn counted(
     path: &'static str,
     endpoint: MethodRouter<Api>,
     metrics: &Metrics,
 ) -> MethodRouter<Api> {
     let metrics = metrics.clone();
-    let not_allowed =
-        || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "only GET is understood here") };
-    endpoint.fallback(not_allowed).layer(middleware::from_fn(
-        move |request: Request, next: Next| {
-            let metrics = metrics.clone();
-            async move {
-                let response: Response = next.run(request).await.into_response();
-                metrics.http_request(path, response.status().as_u16());
-                response
-            }
-        },
-    ))
+    endpoint.layer(middleware::from_fn(move |request: Request, next: Next| {
+        let metrics = metrics.clone();
+        async move {
+            let response: Response = next.run(request).await.into_response();
+            metrics.http_request(path, response.status().as_u16());
+            response
+        }
+    }))
 }

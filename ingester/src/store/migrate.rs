@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     8 "roles" "0008_roles.sql";
     9 "sealing" "0009_sealing.sql";
     10 "failovers" "0010_failovers.sql";
+    11 "access" "0011_access.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -38,6 +38,10 @@ pub enum PoolError {
 /// Long enough for a connection to come back. Making one has bounds of its own, which grow with the number of hosts.
 const WAIT: Duration = Duration::from_secs(15);
 
+/// Looking up a token is a matter of a millisecond, and what was found is remembered.
+const ACCESS_CONNECTIONS: usize = 2;
+const ACCESS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Writers work where writes are allowed, whatever the URL says of other sessions: on a server that has become a standby there is
 /// nothing for them to do but to look for the one that has taken its place.
 const WRITERS: &[TargetSessionAttrs] = &[TargetSessionAttrs::ReadWrite];
@@ -72,11 +76,29 @@ impl Pool {
 
     /// For queries, none of which can write, or run longer than `timeout`.
     pub fn for_queries(config: &Config, url: &DatabaseUrl, timeout: Duration) -> Self {
-        let session = format!(
-            "SET default_transaction_read_only = on; SET statement_timeout = {}; SET TimeZone = 'UTC'",
-            timeout.as_millis()
-        );
+        Self::build(url, url.readers(), config.query_connections, query_session(timeout))
+    }
+
+    /// The same as another role, for a user who can become it.
+    pub(super) fn for_queries_as(
+        role: &str,
+        config: &Config,
+        url: &DatabaseUrl,
+        timeout: Duration,
+    ) -> Self {
+        let session = format!("SET ROLE {}; {}", quoted(role), query_session(timeout));
         Self::build(url, url.readers(), config.query_connections, session)
+    }
+
+    /// For what the API itself has to look up: whose a token is.
+    pub fn for_access(url: &DatabaseUrl) -> Self {
+        let session = query_session(ACCESS_TIMEOUT);
+        Self::build(url, url.readers(), ACCESS_CONNECTIONS, session)
+    }
+
+    /// Closes connections that nothing was asked on for so long.
+    pub(super) fn close_idle(&self, longest: Duration) {
+        self.pool.retain(|_, metrics| metrics.last_used() < longest);
     }
 
     fn build(
@@ -130,6 +152,19 @@ impl Pool {
             }
         })
     }
+}
+
+/// Settings of a session that answers queries.
+fn query_session(timeout: Duration) -> String {
+    format!(
+        "SET default_transaction_read_only = on; SET statement_timeout = {}; SET TimeZone = 'UTC'",
+        timeout.as_millis()
+    )
+}
+
+/// A role's name as SQL has it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// An error of the driver in one line, with the server's words where there are any.

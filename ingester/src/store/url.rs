@@ -87,6 +87,13 @@ fn readers(target: Option<&str>) -> Result<&'static [TargetSessionAttrs], UrlErr
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl DatabaseUrl {
+    /// The same database by somebody else.
+    pub(super) fn by(&self, user: &str, password: &str) -> Self {
+        let mut driver = self.driver.clone();
+        driver.user(user).password(password);
+        Self { driver, ..self.clone() }
+    }
+
     pub(super) fn driver(&self) -> &tokio_postgres::Config {
         &self.driver
     }

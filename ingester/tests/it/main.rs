@@ -5,6 +5,7 @@
 // The helpers below panic like the tests that call them.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
 mod backpressure;
 mod columns;
 mod concurrent;

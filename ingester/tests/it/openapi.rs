@@ -14,7 +14,7 @@ async fn every_parameter_that_is_listed_is_understood() {
     let (service, _client, _database) = start(|_| {}).await;
     let description = description(&service).await;
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 8);
+    assert_eq!(paths.len(), 9);
     for (path, item) in paths {
         for parameter in item["get"]["parameters"].as_array().unwrap_or(&Vec::new()) {
             let name = parameter["name"].as_str().unwrap();
@@ -60,6 +60,7 @@ async fn answers_have_the_shape_that_is_described() {
         ("/api/v1/failovers".to_owned(), "Failovers"),
         ("/api/v1/fleet".to_owned(), "Fleet"),
         ("/api/v1/store".to_owned(), "Store"),
+        ("/api/v1/me".to_owned(), "Me"),
         ("/api/v1/logs?where=nothing".to_owned(), "Problem"),
     ] {
         let answer = get(&path).await;

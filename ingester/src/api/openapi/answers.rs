@@ -68,6 +68,25 @@ pub(super) fn schemas() -> Vec<Named> {
             ]),
         ),
         ("Clusters", object(&[("clusters", array(cluster))])),
+        (
+            "Me",
+            object(&[
+                ("authenticated", plain(Type::Boolean)),
+                ("name", optional(Type::String)),
+                ("tenant", optional(Type::String)),
+                ("access", optional(Type::String)),
+                (
+                    "login",
+                    RefOr::T(object(&[
+                        ("token", plain(Type::Boolean)),
+                        (
+                            "oidc",
+                            RefOr::T(ObjectBuilder::new().schema_type(SchemaType::AnyValue).into()),
+                        ),
+                    ])),
+                ),
+            ]),
+        ),
         ("Problem", problem()),
     ]);
     all

@@ -1,0 +1,223 @@
+//! Who asks, and what that one may see. Every path under `/api/v1` but `/me` goes through [`guard`].
+//!
+//! A caller is somebody by a token of `log.token`, or, where nothing else is configured, anybody. Either it sees all clusters, or it is
+//! answered by the database role of one tenant: see [`crate::store::Logins`].
+
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+use super::{Api, Config};
+use crate::store::{LoginError, Logins, Pool, PoolError};
+use tokens::Tokens;
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Whoever reaches the address.
+    Open,
+    /// Whoever has a token.
+    Token,
+}
+
+/// How a caller showed who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum By {
+    Open,
+    Token,
+}
+
+/// Somebody who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// A name for the audit.
+    pub(super) name: Arc<str>,
+    /// The tenant's role; `None` sees all clusters.
+    pub(super) tenant: Option<Arc<str>>,
+    pub(super) by: By,
+}
+
+/// What decides. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Access(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// As it was configured; without it only this machine's programs reach the listener.
+    mode: Option<Mode>,
+    tokens: Tokens,
+    logins: Logins,
+}
+
+impl Access {
+    /// As the configuration says; `pool` looks tokens up, `logins` answer tenants.
+    pub fn new(config: &Config, pool: Pool, logins: Logins) -> Self {
+        Self(Arc::new(Shared { mode: config.access, tokens: Tokens::new(pool), logins }))
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.0.mode != Some(Mode::Token)
+    }
+
+    /// Who asks with these headers.
+    pub(super) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
+        if self.is_open() {
+            if self.0.mode.is_none() && !is_of_this_machine(headers) {
+                return Err(Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "nothing says who may ask, so only this machine's programs may, by its own name: see http.access",
+                ));
+            }
+            return Ok(Caller { name: "anybody".into(), tenant: None, by: By::Open });
+        }
+        let Some(token) = bearer(headers) else {
+            return Err(Problem::unauthorized("a token is needed: Authorization: Bearer …"));
+        };
+        let grant = self.0.tokens.find(token).await.map_err(|error| unreachable(&error))?;
+        let grant = grant.ok_or_else(|| {
+            Problem::unauthorized("the token isn't known, has expired or was revoked")
+        })?;
+        let name = format!("token {}", grant.name).into();
+        Ok(Caller { name, tenant: grant.tenant.map(Into::into), by: By::Token })
+    }
+
+    /// The database as the caller's role.
+    async fn pool(&self, caller: &Caller, all: &Pool) -> Result<Pool, Problem> {
+        let Some(tenant) = &caller.tenant else { return Ok(all.clone()) };
+        self.0.logins.pool(tenant).await.map_err(Problem::from)
+    }
+}
+
+/// Lets nobody through who isn't somebody, and says to what is behind it who it is.
+pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    match api.access.caller(request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// What an endpoint works with: the database as the caller's role, and how long that may take.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// Sees what the caller may see, and changes nothing.
+    pub(super) pool: Pool,
+    /// How long the database may work on an answer.
+    pub(super) query_timeout: std::time::Duration,
+    /// How long a stream of rows may take.
+    pub(super) export_timeout: std::time::Duration,
+}
+
+impl FromRequestParts<Api> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        Ok(Self {
+            pool: api.access.pool(&caller, &api.all).await?,
+            query_timeout: api.query_timeout,
+            export_timeout: api.export_timeout,
+        })
+    }
+}
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        // A path that nobody guards answers nobody.
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| Problem::unauthorized("nobody knows who asks"))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// A page of any site can have a browser on this machine ask, under a name that its site makes mean 127.0.0.1.
+fn is_of_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST) else { return true };
+    let host = host.to_str().unwrap_or_default();
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+fn unreachable(error: &PoolError) -> Problem {
+    tracing::warn!(%error, "a token could not be looked up");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the database can't be reached at the moment")
+}
+
+impl From<LoginError> for Problem {
+    fn from(error: LoginError) -> Self {
+        match &error {
+            LoginError::NoTenant(_) => Self::new(StatusCode::FORBIDDEN, error.to_string()),
+            LoginError::NoLogin { .. } => {
+                tracing::error!(%error, "a tenant can't be answered");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the database has no login for this caller's role; the log says what is missing",
+                )
+            }
+            LoginError::Pool(error) => {
+                tracing::warn!(%error, "a tenant could not be answered");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the database can't be reached at the moment",
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: header::HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_token_is_what_stands_behind_bearer() {
+        for (value, token) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer  abc ", Some("abc")),
+            ("Basic abc", None),
+            ("Bearer", None),
+        ] {
+            assert_eq!(bearer(&check(header::AUTHORIZATION, value)), token, "{value}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn this_machine_goes_by_its_own_names() {
+        for (host, is_ours) in [
+            ("localhost:8080", true),
+            ("127.0.0.1", true),
+            ("[::1]:8080", true),
+            ("logs.example.org", false),
+            ("127.0.0.1.example.org:80", false),
+            ("10.0.0.1:8080", false),
+        ] {
+            assert_eq!(is_of_this_machine(&check(header::HOST, host)), is_ours, "{host}");
+        }
+    }
+}
