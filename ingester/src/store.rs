@@ -13,6 +13,7 @@ mod class;
 mod config;
 mod connect;
 mod copy;
+mod counts;
 mod delivered;
 mod handover;
 mod json;

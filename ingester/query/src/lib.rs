@@ -8,6 +8,7 @@
 
 mod clause;
 mod columns;
+mod counted;
 mod cursor;
 mod error;
 mod expression;
@@ -23,6 +24,7 @@ mod tables;
 mod time;
 
 pub use columns::{Column, Type};
+pub use counted::counted_columns;
 pub use cursor::{Cursor, Direction, InvalidCursor, Place};
 pub use error::FilterError;
 pub use fields::{FIELDS, Field};

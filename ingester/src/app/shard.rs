@@ -47,6 +47,7 @@ struct Settings {
     writers: usize,
     batch: batch::Config,
     window: Window,
+    counts: bool,
     limits: Limits,
     memory: bytesize::ByteSize,
     remember_chunks: std::time::Duration,
@@ -66,6 +67,7 @@ impl Shard {
             writers: config.database.connections,
             batch: config.batch,
             window: config.database.window(),
+            counts: config.database.counts,
             limits: config.forward.limits(),
             memory: config.forward.memory,
             remember_chunks: config.forward.remember_chunks,
@@ -124,11 +126,12 @@ impl Shard {
         }
         opened.send_replace(true);
         let mut writers = JoinSet::new();
-        let Settings { batch, window, limits, .. } = self.settings;
+        let Settings { batch, window, counts, limits, .. } = self.settings;
         let context = store::Context {
             queue: Queue::new(self.hand_over(queue, &tasks), WAITING, batch),
             pool: self.pool.clone(),
             window,
+            counts,
             limits,
             metrics: self.metrics.clone(),
             health: self.health.clone(),

@@ -27,6 +27,8 @@ pub struct Config {
     /// How long after it.
     #[serde(with = "humantime_serde")]
     pub log_time_future: Duration,
+    /// Whether what is stored is counted as it is stored, for histograms and top lists.
+    pub counts: bool,
 }
 
 impl Default for Config {
@@ -40,6 +42,7 @@ impl Default for Config {
             query_connections: 4,
             log_time_past: 366 * DAY,
             log_time_future: DAY,
+            counts: true,
         }
     }
 }

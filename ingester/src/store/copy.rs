@@ -10,6 +10,7 @@ use trunkline_forward::{EntryReader, Inflater};
 use trunkline_record::{RecordSlots, Row, Table};
 
 use super::buffers::{Buffers, FULL, Filled};
+use super::counts::Counts;
 use super::pass::Part;
 use super::rejected::Rejected;
 use super::row::{COPY_HEADER, COPY_TRAILER, RowEncoder};
@@ -67,12 +68,13 @@ impl Copy {
         self.table
     }
 
-    /// Writes the table's records of a piece that aren't stored yet; what can't be a row is added to `rejected`.
+    /// Writes the table's records of a piece that aren't stored yet, and counts them; what can't be a row is added to `rejected`.
     pub(super) async fn write(
         &mut self,
         part: &Part<'_>,
         inflater: &mut Inflater,
         rejected: &mut Rejected,
+        counts: &mut Counts,
     ) -> Result<Written, CopyError> {
         let Part { chunk, piece, .. } = *part;
         let unreadable = |error: &dyn std::fmt::Display| CopyError::Unreadable(error.to_string());
@@ -80,6 +82,7 @@ impl Copy {
         let mut reader = EntryReader::new(entries);
         let mut slots = RecordSlots::new();
         let encoder = RowEncoder::new(chunk);
+        let sources = counts.sources(chunk);
         let mut written = Written::default();
         // The first position that may come: positions ascend, and stay within the forward chunk.
         let mut next = chunk.header.from;
@@ -114,6 +117,7 @@ impl Copy {
                     match encoder.encode(&slots, &mut self.out) {
                         Ok(()) => {
                             written.rows += 1;
+                            counts.add(&sources, &slots);
                             written.newest = written.newest.max(Some(slots.log_time()));
                         }
                         Err(error) => rejected.record(chunk, &slots, &error.to_string()),

@@ -11,6 +11,7 @@
 
 mod compress;
 mod config;
+mod counts;
 mod hypertable_chunks;
 pub mod retention;
 mod seal;
@@ -49,6 +50,7 @@ fn steps(
     vec![
         Box::new(hypertable_chunks::Interval::new(config)),
         Box::new(hypertable_chunks::Ahead),
+        Box::<counts::Counts>::default(),
         Box::new(retention::Retention::new(retention, metrics.clone())),
         Box::new(seal::Seal::new(config.seal_after, metrics.clone())),
         Box::new(compress::Compress::new(config.compress_after)),

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     9 "sealing" "0009_sealing.sql";
     10 "failovers" "0010_failovers.sql";
     11 "access" "0011_access.sql";
+    12 "counts" "0012_counts.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -18,6 +18,7 @@ use super::ahead::Ahead;
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
 use super::copy::{Copy, CopyError, FIRST, Written};
+use super::counts::Counts;
 use super::pool::Client;
 use super::rejected::Rejected;
 use super::row::copy_statement;
@@ -92,12 +93,13 @@ impl Pass<'_> {
         parts: &[Part<'_>],
         first: CopyInSink<Filled>,
         inflater: &mut Inflater,
+        counts: &mut Counts,
     ) -> Result<(Copied, Pin<Box<CopyInSink<Filled>>>), Failure> {
         let mut copied = Copied::default();
         let mut others = vec![[false; Table::ALL.len()]; parts.len()];
         let mut copy = self.begin(FIRST, first);
         for (part, others) in parts.iter().zip(&mut others) {
-            *others = write(&mut copy, part, &mut copied, inflater).await?.others;
+            *others = write(&mut copy, part, &mut copied, inflater, counts).await?.others;
         }
         let mut sink = copy.end().await?;
         for table in Table::ALL.into_iter().filter(|table| *table != FIRST) {
@@ -114,7 +116,7 @@ impl Pass<'_> {
             finished?;
             let mut copy = self.begin(table, next?);
             for (part, _) in parts.iter().zip(&others).filter(|(_, others)| has_rows(others)) {
-                write(&mut copy, part, &mut copied, inflater).await?;
+                write(&mut copy, part, &mut copied, inflater, counts).await?;
             }
             sink = copy.end().await?;
         }
@@ -127,9 +129,10 @@ async fn write(
     part: &Part<'_>,
     copied: &mut Copied,
     inflater: &mut Inflater,
+    counts: &mut Counts,
 ) -> Result<Written, Failure> {
     let piece = part.piece;
-    let written = copy.write(part, inflater, &mut copied.rejected).await;
+    let written = copy.write(part, inflater, &mut copied.rejected, counts).await;
     let written = written.map_err(|error| match error {
         CopyError::Database(error) => Failure::Database(error),
         CopyError::Unreadable(reason) => Failure::Unreadable { chunk: piece.chunk, reason },

@@ -3,7 +3,7 @@
 //! Two round trips:
 //!
 //! 1. `BEGIN`; make the rows of new streams; lock the streams' rows, ascending, and read their positions; begin the COPY.
-//! 2. the COPY's data and end; rejected records; the new positions; `COMMIT`.
+//! 2. the COPY's data and end; what it adds to the counts; rejected records; the new positions; `COMMIT`.
 //!
 //! Forward chunks of other senders are streams too, with their positions in `log.delivered_chunk` (see [`super::delivered`]); their
 //! statements go with the others, in a batch that has such.
@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::ahead::Ahead;
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
+use super::counts::{self, Counts};
 use super::delivered::{Delivered, DeliveredMoves, LOCK_CHUNKS, MOVE_CHUNKS, NEW_CHUNKS};
 use super::pass::{Copied, CopyStatements, Part, Pass};
 use super::pool::{Client, Pool, PoolError};
@@ -97,6 +98,7 @@ pub(super) struct Transactions {
     window: Window,
     buffers: Buffers,
     inflater: Inflater,
+    counts: Counts,
     known: HashSet<StreamId>,
 }
 
@@ -109,6 +111,7 @@ struct Statements {
     move_chunks: Statement,
     copies: CopyStatements,
     reject: Statement,
+    count: Statement,
 }
 
 /// What a transaction is going to do.
@@ -122,12 +125,13 @@ struct Decision {
 }
 
 impl Transactions {
-    pub(super) fn new(pool: Pool, window: Window, limits: Limits) -> Self {
+    pub(super) fn new(pool: Pool, window: Window, limits: Limits, keep_counts: bool) -> Self {
         Self {
             pool,
             window,
             buffers: Buffers::default(),
             inflater: Inflater::new(limits.max_decompressed),
+            counts: Counts::new(keep_counts),
             known: HashSet::new(),
         }
     }
@@ -271,13 +275,20 @@ impl Transactions {
             .collect();
         let bounds = self.window.at(chrono::Utc::now());
         let pass = Pass { client, statements: &statements.copies, bounds, buffers: &self.buffers };
-        let (copied, mut sink) = pass.copy(&parts, sink, &mut self.inflater).await?;
+        self.counts.clear();
+        let (copied, mut sink) =
+            pass.copy(&parts, sink, &mut self.inflater, &mut self.counts).await?;
         let Copied { rows, duplicates, newest, rejected } = copied;
         stored.rows = rows;
         stored.duplicates += duplicates;
         stored.newest = newest;
         stored.rejected = rejected.len() as u64;
         stored.first_rejected = rejected.first();
+        let delta = self.counts.delta();
+        let count = async {
+            let Some(delta) = &delta else { return Ok(0) };
+            client.execute(&statements.count, &delta.parameters()).await
+        };
         let moves = Moves::new(&moves, claims);
         let reject = async {
             if rejected.len() == 0 {
@@ -299,15 +310,17 @@ impl Transactions {
             client.execute(&statements.move_chunks, &delivered.parameters()).await
         };
         // Polled in this order, and so sent in this order.
-        let (copied, rejected, moved, moved_chunks, committed) = tokio::join!(
+        let (copied, counted, rejected, moved, moved_chunks, committed) = tokio::join!(
             biased;
             sink.as_mut().finish(),
+            count,
             reject,
             move_streams,
             move_chunks,
             client.batch_execute("COMMIT"),
         );
         copied?;
+        counted?;
         rejected?;
         moved?;
         moved_chunks?;
@@ -326,6 +339,7 @@ async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
         move_chunks: client.prepare_cached(MOVE_CHUNKS).await?,
         copies: CopyStatements::prepare(client).await?,
         reject: client.prepare_cached(rejected::INSERT).await?,
+        count: client.prepare_cached(counts::INSERT).await?,
     })
 }
 

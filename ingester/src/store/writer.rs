@@ -27,6 +27,8 @@ pub struct Context {
     pub pool: Pool,
     /// The times that are taken for true.
     pub window: Window,
+    /// Whether counts are kept, see [`Config`](super::Config).
+    pub counts: bool,
     /// How large a forward chunk may be.
     pub limits: Limits,
     /// What is counted.
@@ -51,11 +53,11 @@ const INTERNAL_TRIES: u32 = 4;
 impl Writer {
     /// The writer number `index`.
     pub fn new(index: usize, context: Context) -> Self {
-        let Context { queue, pool, window, limits, metrics, health } = context;
+        let Context { queue, pool, window, counts, limits, metrics, health } = context;
         Self {
             name: format!("writer {index}"),
             queue,
-            transactions: Transactions::new(pool, window, limits),
+            transactions: Transactions::new(pool, window, limits, counts),
             metrics,
             health,
         }

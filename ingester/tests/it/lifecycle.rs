@@ -37,8 +37,8 @@ async fn one_of_several_leads_and_another_follows_when_its_connection_ends() {
     eventually("a leader", async || !leaders().await.is_empty()).await;
     let first = leaders().await;
     assert_eq!(first.len(), 1, "{first:?}");
-    // The lock is the leader's alone: all that hold one for migrating have ended.
-    let holders = "FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = \
+    // The leader's lock, and nobody else's.
+    let holders = "FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = x'6b637963'::int::oid AND database = \
                    (SELECT oid FROM pg_database WHERE datname = current_database())";
     assert_eq!(number(&client, &format!("SELECT count(*) {holders}")).await, 1);
     services.swap_remove(first[0]).stopped().await;

@@ -9,6 +9,7 @@ mod access;
 mod backpressure;
 mod columns;
 mod concurrent;
+mod counts;
 mod lifecycle;
 mod migrations;
 mod openapi;

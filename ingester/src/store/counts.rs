@@ -1,0 +1,194 @@
+//! Counts the rows of one transaction for `log.count_delta`, which is written with them: see `sql/migrations/0012_counts.sql`.
+//!
+//! A record costs one look-up, by all that is counted of it together: its minute, source and severity and the values of a few columns. Only
+//! when the transaction ends, each such combination is taken apart into one count for each column. Nothing is allocated for a record,
+//! and memory is bounded whatever the values are: values that are too long or too many become one rest, and a batch that is too various
+//! altogether is marked as not counted.
+
+mod cells;
+mod delta;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+
+use trunkline_query::counted_columns;
+use trunkline_record::{Column, RecordSlots, Slot};
+
+use crate::chunk::Chunk;
+use cells::{Cells, Head, NO_SEVERITY, Value};
+pub(super) use delta::{Delta, INSERT};
+
+/// A value that is longer isn't told apart from others: an entry of an index has to hold it.
+const LONGEST: usize = 256;
+/// Combinations, and bytes of their keys, after which they are taken apart in between.
+const COMBINATIONS: usize = 16_384;
+const KEYS: usize = 1 << 20;
+/// Stands for the length of what isn't there, and of what is too long.
+const NULL: u16 = u16::MAX;
+const TOO_LONG: u16 = u16::MAX - 1;
+
+/// What one transaction adds; reused by the next.
+#[derive(Debug)]
+pub(super) struct Counts {
+    is_kept: bool,
+    sources: Sources,
+    hasher: DefaultHashBuilder,
+    /// The combinations' keys, one behind the other.
+    keys: Vec<u8>,
+    combinations: HashTable<Combination>,
+    cells: Cells,
+}
+
+/// Rows that agree in everything that is counted.
+#[derive(Debug)]
+struct Combination {
+    start: usize,
+    end: usize,
+    rows: u64,
+}
+
+/// Namespaces and clusters, by number.
+#[derive(Debug, Default)]
+struct Sources {
+    numbers: HashMap<Source, u32>,
+    names: Vec<Source>,
+}
+
+type Source = (Option<String>, Option<String>);
+
+/// The numbers of a forward chunk's sources.
+#[derive(Debug)]
+pub(super) struct ChunkSources {
+    own: u32,
+    others: Vec<u32>,
+}
+
+impl ChunkSources {
+    fn of(&self, number: Option<u64>) -> u32 {
+        let other = number.and_then(|at| self.others.get(usize::try_from(at).ok()?));
+        other.copied().unwrap_or(self.own)
+    }
+}
+
+impl Counts {
+    /// `is_kept` is `database.counts`; without it only that there are rows is noted.
+    pub(super) fn new(is_kept: bool) -> Self {
+        Self {
+            is_kept,
+            sources: Sources::default(),
+            hasher: DefaultHashBuilder::default(),
+            keys: Vec::new(),
+            combinations: HashTable::new(),
+            cells: Cells::default(),
+        }
+    }
+
+    /// Begins another transaction.
+    pub(super) fn clear(&mut self) {
+        self.sources.numbers.clear();
+        self.sources.names.clear();
+        self.keys.clear();
+        self.combinations.clear();
+        self.cells.clear();
+    }
+
+    /// Whose rows the next ones are.
+    pub(super) fn sources(&mut self, chunk: &Chunk) -> ChunkSources {
+        let mut number = |source: &trunkline_record::Source| {
+            let source = (source.namespace.clone(), source.cluster.clone());
+            let names = &mut self.sources.names;
+            *self.sources.numbers.entry(source).or_insert_with_key(|source| {
+                names.push(source.clone());
+                // A batch has far fewer forward chunks.
+                u32::try_from(names.len() - 1).unwrap_or(u32::MAX)
+            })
+        };
+        let own = number(&chunk.header.source);
+        let others = chunk.foreign.iter().flat_map(|foreign| &foreign.sources);
+        ChunkSources { own, others: others.map(number).collect() }
+    }
+
+    /// One row more.
+    #[inline]
+    pub(super) fn add(&mut self, sources: &ChunkSources, slots: &RecordSlots<'_>) {
+        let severity = match slots.get(Column::ErrorSeverity) {
+            Slot::Severity(severity) => severity as u8,
+            _ => NO_SEVERITY,
+        };
+        let head = Head {
+            table: slots.table(),
+            severity,
+            source: sources.of(slots.source()),
+            minute: slots.log_time().div_euclid(60_000_000),
+        };
+        if !self.is_kept {
+            return self.cells.leave_uncounted(head, 1);
+        }
+        let start = self.keys.len();
+        head.write(&mut self.keys);
+        for column in counted_columns(head.table) {
+            let (len, value): (u16, &[u8]) = match slots.get(*column) {
+                // It fits, since the longest does.
+                #[allow(clippy::cast_possible_truncation)]
+                Slot::Text(value) if value.len() <= LONGEST => (value.len() as u16, value),
+                Slot::Text(_) => (TOO_LONG, &[]),
+                _ => (NULL, &[]),
+            };
+            self.keys.extend_from_slice(&len.to_ne_bytes());
+            self.keys.extend_from_slice(value);
+        }
+        let (keys, hasher) = (&self.keys, &self.hasher);
+        let key = &keys[start..];
+        let is_same = |other: &Combination| &keys[other.start..other.end] == key;
+        match self.combinations.find_mut(hasher.hash_one(key), is_same) {
+            Some(same) => {
+                same.rows += 1;
+                self.keys.truncate(start);
+            }
+            None => self.insert(start),
+        }
+    }
+
+    fn insert(&mut self, start: usize) {
+        let (keys, hasher) = (&self.keys, &self.hasher);
+        let hash = |one: &Combination| hasher.hash_one(&keys[one.start..one.end]);
+        let new = Combination { start, end: keys.len(), rows: 1 };
+        self.combinations.insert_unique(hash(&new), new, hash);
+        if self.combinations.len() >= COMBINATIONS || self.keys.len() >= KEYS {
+            self.take_apart();
+        }
+    }
+
+    /// Turns combinations into counts of each column.
+    fn take_apart(&mut self) {
+        for combination in self.combinations.drain() {
+            let (head, mut rest) = Head::read(&self.keys[combination.start..combination.end]);
+            self.cells.add(head, None, combination.rows);
+            for column in counted_columns(head.table) {
+                let Some((len, behind)) = rest.split_first_chunk() else { break };
+                let (value, behind) = match u16::from_ne_bytes(*len) {
+                    NULL => (Value::Null, behind),
+                    TOO_LONG => (Value::Rest, behind),
+                    len => {
+                        let (value, behind) = behind.split_at(usize::from(len));
+                        (self.cells.value(*column, value), behind)
+                    }
+                };
+                rest = behind;
+                self.cells.add(head, Some((*column, value)), combination.rows);
+            }
+        }
+        self.keys.clear();
+    }
+
+    /// What is to be written; `None` if there were no rows.
+    pub(super) fn delta(&mut self) -> Option<Delta<'_>> {
+        self.take_apart();
+        let delta = Delta::of(&self.cells, &self.sources.names);
+        (!delta.is_empty()).then_some(delta)
+    }
+}
+
+#[cfg(test)]
+mod tests;

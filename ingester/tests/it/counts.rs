@@ -1,0 +1,335 @@
+//! The counts that are written with the rows are what counting the rows gives, whatever became of these.
+
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+use tokio_postgres::Client;
+use trunkline_harness::Store;
+use trunkline_ingester::store::{self, DatabaseUrl, MIGRATIONS, Pool, migrate};
+use trunkline_query::counted_columns;
+use trunkline_record::{Column, LogRecord, Severity, StreamId, Table, Timestamp};
+
+use crate::sender::{Sender, chunk_of, chunks, record, record_of};
+use crate::service::{Service, eventually, number, start};
+
+pub const RECOUNT: &str = "SELECT log.recount()";
+
+/// All that can be told of the counts of one column at one level, and of the rows themselves.
+fn differences(table: Table, column: &str, level: &str, span: &str) -> String {
+    let value = if column == "error_severity" { "NULL" } else { column };
+    let name = table.name();
+    // Values by minute are relied on for so long.
+    let lately = |time: &str| match (level, column) {
+        ("minute", "error_severity") | ("hour" | "day", _) => "true".to_owned(),
+        _ => format!("{time} >= date_trunc('hour', now()) - INTERVAL '48 hours'"),
+    };
+    let counted = format!(
+        "SELECT log.count_begins('{span}', begins) AS b, namespace, cluster, error_severity, value, is_rest, sum(rows)::bigint AS n \
+         FROM (SELECT * FROM log.count_{level} UNION ALL SELECT * FROM log.count_delta) AS c \
+         WHERE table_name = '{name}' AND column_name = '{column}' AND {} GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(rows) <> 0",
+        lately("begins")
+    );
+    let rows = format!(
+        "SELECT date_bin('{span}', log_time, '1970-01-01Z') AS b, namespace, cluster, error_severity, {value} AS value, false AS is_rest, \
+         count(*) AS n FROM log.{name} WHERE {} GROUP BY 1, 2, 3, 4, 5, 6",
+        lately("log_time")
+    );
+    format!(
+        "SELECT 'counted ' || d::text FROM (({counted}) EXCEPT ({rows})) AS d \
+         UNION ALL SELECT 'there ' || d::text FROM (({rows}) EXCEPT ({counted})) AS d"
+    )
+}
+
+/// Asserts that each level is what counting the rows gives.
+pub async fn assert_right(client: &Client) {
+    for table in Table::ALL {
+        let columns = counted_columns(table).iter().map(|column| column.name());
+        for column in ["error_severity"].into_iter().chain(columns) {
+            for (level, span) in [("minute", "1 minute"), ("hour", "1 hour"), ("day", "1 day")] {
+                let sql = differences(table, column, level, span);
+                let found = client.query(&sql, &[]).await.unwrap();
+                let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+                assert!(found.is_empty(), "{column} of {table:?} by {level}: {found:#?}");
+            }
+        }
+    }
+    let uncounted = "SELECT count(*) FROM (SELECT * FROM log.count_day UNION ALL SELECT * FROM log.count_delta) AS c \
+                     WHERE column_name = 'uncounted'";
+    assert_eq!(number(client, uncounted).await, 0);
+}
+
+/// Moves all that waits.
+pub async fn compact(client: &Client) {
+    while number(client, "SELECT log.compact_counts()").await > 0 {}
+    // The service may have the lock for a moment.
+    eventually("the counts to be moved", async || {
+        number(client, "SELECT log.compact_counts() + (SELECT count(*) FROM log.count_delta)").await
+            == 0
+    })
+    .await;
+}
+
+fn random_record(random: &mut impl Rng, now: i64) -> LogRecord<'static> {
+    let table = Table::ALL[random.random_range(0..3)];
+    // Minutes, hours and days ago.
+    let ago = match random.random_range(0..3) {
+        0 => random.random_range(0..120),
+        1 => random.random_range(0..48 * 3_600),
+        _ => random.random_range(0..9 * 86_400),
+    };
+    let unix_micros = (now - ago) * 1_000_000 + random.random_range(0..1_000_000);
+    let severity = *[Severity::Log, Severity::Error, Severity::Debug5]
+        .get(random.random_range(0..3_usize))
+        .unwrap();
+    let severity = (table == Table::Postgres || random.random_bool(0.5)).then_some(severity);
+    let mut record = LogRecord::new(table, Timestamp { unix_micros, digits: 6 }, severity);
+    for column in counted_columns(table) {
+        let values: [Option<&[u8]>; 5] =
+            [None, Some(b""), Some(b"a"), Some(b"\xff\\\0"), Some("\u{1f418}".as_bytes())];
+        record.set_text(*column, values[random.random_range(0..values.len())]);
+    }
+    record
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_stored_by_whomever_however_often_is_counted_once() {
+    let database = Store::database().await.unwrap();
+    let (one, two) = tokio::join!(
+        Service::start(&database, |config| config.batch.rows = 100),
+        Service::start(&database, |config| config.batch.rows = 700)
+    );
+    let client = database.connect().await.unwrap();
+    let now = chrono::Utc::now().timestamp();
+    let mut senders = Vec::new();
+    for stream in 1..=4_u8 {
+        let records: Vec<_> = (0..2_000).map(|_| random_record(&mut rand::rng(), now)).collect();
+        let chunks: Vec<_> = records
+            .chunks(150)
+            .enumerate()
+            .map(|(at, records)| chunk_of(at as u64 * 150 * crate::sender::RECORD, records))
+            .collect();
+        // Both get all of it.
+        for address in [one.forward, two.forward] {
+            let chunks = chunks.clone();
+            let cluster = format!("cluster {}", stream % 3);
+            senders.push(tokio::spawn(async move {
+                Sender::deliver_as(address, StreamId([stream; 16]), &cluster, &chunks, 4).await;
+            }));
+        }
+    }
+    // Whenever one looks, and whoever is moving counts at that time.
+    let other = database.connect().await.unwrap();
+    while senders.iter().any(|sender| !sender.is_finished()) {
+        tokio::join!(async { number(&client, "SELECT log.compact_counts(500)").await }, async {
+            number(&other, "SELECT log.compact_counts(300)").await
+        },);
+        let sql = "SELECT (SELECT count(*) FROM log.postgres) - coalesce(sum(rows), 0)::bigint FROM \
+                   (SELECT * FROM log.count_day UNION ALL SELECT * FROM log.count_delta) AS c \
+                   WHERE table_name = 'postgres' AND column_name = 'error_severity'";
+        assert_eq!(number(&client, sql).await, 0);
+        // Nobody is kept waiting, and nothing is lost, if all is counted again meanwhile.
+        client.batch_execute(RECOUNT).await.unwrap();
+    }
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let stored = "SELECT (SELECT count(*) FROM log.postgres) + (SELECT count(*) FROM log.patroni) + (SELECT count(*) FROM log.component)";
+    assert_eq!(number(&client, stored).await, 8_000);
+    assert_right(&client).await;
+    compact(&client).await;
+    assert_right(&client).await;
+    one.stopped().await;
+    two.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_is_not_counted_until_it_is_admitted() {
+    let (service, client, _database) =
+        start(|config| config.database.log_time_past = Duration::from_secs(86_400)).await;
+    client
+        .batch_execute("ALTER TABLE log.postgres ADD CONSTRAINT fine CHECK (message <> 'poison')")
+        .await
+        .unwrap();
+    let now = chrono::Utc::now();
+    let mut records: Vec<_> = (0..60)
+        .map(|at| record_of(Table::Postgres, at, if at % 17 == 0 { b"poison" } else { b"fine" }))
+        .collect();
+    for (at, record) in records.iter_mut().enumerate() {
+        let days = if at % 5 == 0 { 3 } else { 0 };
+        record.log_time.unix_micros = (now - chrono::TimeDelta::days(days)).timestamp_micros();
+    }
+    let mut sender = service.sender(1).await;
+    sender.send(&chunk_of(0, &records), 0).await;
+    assert!(sender.ack().await.is_some());
+    // Every fifth is too old, and every seventeenth refused.
+    assert_eq!(number(&client, "SELECT count(*) FROM log.postgres").await, 45);
+    assert_right(&client).await;
+    assert_eq!(number(&client, "SELECT log.admit_rejected()").await, 11);
+    assert_right(&client).await;
+    client.batch_execute("ALTER TABLE log.postgres DROP CONSTRAINT fine").await.unwrap();
+    assert_eq!(number(&client, "SELECT log.admit_rejected('%')").await, 4);
+    compact(&client).await;
+    assert_right(&client).await;
+    assert_eq!(
+        number(
+            &client,
+            "SELECT sum(rows)::bigint FROM log.count_day WHERE column_name = 'error_severity'"
+        )
+        .await,
+        60
+    );
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_were_there_before_the_counts_are_counted() {
+    let database = Store::database().await.unwrap();
+    let url: DatabaseUrl = database.url().parse().unwrap();
+    let pool = Pool::for_writers(&store::Config::default(), &url);
+    migrate(&pool).await.unwrap();
+    let client = database.connect().await.unwrap();
+    let counts = MIGRATIONS.iter().find(|migration| migration.name == "counts").unwrap();
+    // What it makes is taken away again, as if it had not been applied; the function that it replaces is replaced again.
+    client
+        .batch_execute(&format!(
+            "DROP TABLE log.count_delta, log.count_minute, log.count_hour, log.count_day; DROP TRIGGER uncount_removed ON log.removed; \
+             DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'log'::regnamespace \
+             AND proname ~ 'count' LOOP EXECUTE 'DROP FUNCTION ' || f; END LOOP; END $$; \
+             INSERT INTO log.postgres (log_time, cluster, user_name, application_name, error_severity, stream, position) \
+             SELECT now() - n * INTERVAL '1 hour', 'c' || n % 3, 'u' || n % 5, repeat('x', n % 300), 'LOG', gen_random_uuid(), n \
+             FROM generate_series(1, 256) AS n; BEGIN; {}; COMMIT",
+            counts.sql
+        ))
+        .await
+        .unwrap();
+    assert_right(&client).await;
+    compact(&client).await;
+    assert_right(&client).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_changed_by_hand_are_counted_again() {
+    let (service, client, _database) = start(|_| {}).await;
+    let log: String = (0..3_000).map(|at| record(at * 20, "LOG", "row")).collect();
+    Sender::deliver(service.forward, StreamId([1; 16]), &chunks(log.as_bytes(), 8 << 10), 8).await;
+    for is_compact in [true, false] {
+        if is_compact {
+            compact(&client).await;
+        }
+        client
+            .batch_execute(
+                "DELETE FROM log.postgres WHERE position % 3 = 0 AND log_time BETWEEN '2026-11-22 03:10:07Z' AND '2026-11-22 05:00Z'; \
+                 UPDATE log.postgres SET user_name = 'somebody' WHERE log_time BETWEEN '2026-11-22 04:59Z' AND '2026-11-22 05:00Z'; \
+                 SELECT log.recount('2026-11-22 03:10:07Z', '2026-11-22 05:00Z')",
+            )
+            .await
+            .unwrap();
+        assert_right(&client).await;
+        compact(&client).await;
+        assert_right(&client).await;
+    }
+    // A snapshot that is older than the lock would count what others have counted.
+    let isolated = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT log.recount()";
+    assert!(client.batch_execute(isolated).await.is_err());
+    client.batch_execute("ROLLBACK").await.unwrap();
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_without_end_become_one_rest_and_cost_no_more_than_their_rows() {
+    let (service, client, _database) = start(|config| config.batch.rows = 500).await;
+    let names: Vec<String> = (0..6_000).map(|at| format!("job {at}")).collect();
+    let now = chrono::Utc::now();
+    let hour = now.timestamp() / 3_600 * 3_600 - 7_200;
+    let records: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            let mut record = record_of(Table::Postgres, 0, b"row");
+            record.log_time.unix_micros = (hour + at as i64 % 1_800) * 1_000_000;
+            // One is frequent.
+            let name = if at % 4 == 0 { "psql" } else { name };
+            record.set_text(Column::ApplicationName, Some(name.as_bytes()));
+            record
+        })
+        .collect();
+    let mut sender = service.sender(1).await;
+    for (at, records) in records.chunks(500).enumerate() {
+        sender.send(&chunk_of(at as u64 * 500 * crate::sender::RECORD, records), 0).await;
+        assert!(sender.ack().await.is_some());
+        compact(&client).await;
+    }
+    for (level, span) in [("hour", "1 hour"), ("day", "1 day")] {
+        let of_applications =
+            format!("FROM log.count_{level} WHERE column_name = 'application_name'");
+        assert!(number(&client, &format!("SELECT count(*) {of_applications}")).await <= 1_001);
+        assert_eq!(
+            number(&client, &format!("SELECT sum(rows)::bigint {of_applications}")).await,
+            6_000
+        );
+        assert_eq!(
+            number(&client, &format!("SELECT rows {of_applications} AND value = 'psql'")).await,
+            1_500
+        );
+        assert!(
+            number(&client, &format!("SELECT rows {of_applications} AND is_rest")).await >= 3_500
+        );
+        for column in ["error_severity", "user_name"] {
+            assert!(
+                client
+                    .query(&differences(Table::Postgres, column, level, span), &[])
+                    .await
+                    .unwrap()
+                    .is_empty()
+            );
+        }
+    }
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_whose_name_no_index_holds_is_counted_all_the_same() {
+    let (service, client, _database) = start(|_| {}).await;
+    let mut random = rand::rng();
+    let name: String = (0..4_000).map(|_| char::from(random.random_range(b'a'..=b'z'))).collect();
+    let chunks = chunks(record(1, "LOG", "row").as_bytes(), 8 << 10);
+    Sender::deliver_as(service.forward, StreamId([1; 16]), &name, &chunks, 1).await;
+    Sender::deliver_as(service.forward, StreamId([2; 16]), "short", &chunks, 1).await;
+    assert_eq!(number(&client, "SELECT log.compact_counts() * 0").await, 0);
+    eventually("what can be moved to be moved", async || {
+        number(&client, "SELECT count(*) FROM log.count_delta WHERE cluster = 'short'").await == 0
+    })
+    .await;
+    assert_right(&client).await;
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ingester_without_counts_says_which_days_lack_some() {
+    let (service, client, _database) = start(|config| config.database.counts = false).await;
+    let log: String = (0..50).map(|at| record(at, "LOG", "row")).collect();
+    Sender::deliver(service.forward, StreamId([1; 16]), &chunks(log.as_bytes(), 8 << 10), 8).await;
+    let found = "SELECT sum(rows)::bigint FROM (SELECT * FROM log.count_day UNION ALL SELECT * FROM log.count_delta) AS c \
+                 WHERE begins = '2026-11-22Z' AND cluster = 'orders' AND column_name";
+    assert_eq!(number(&client, &format!("{found} = 'uncounted'")).await, 50);
+    compact(&client).await;
+    assert_eq!(number(&client, &format!("{found} = 'uncounted'")).await, 50);
+    // A part of the day isn't all of it.
+    client.batch_execute("SELECT log.recount('2026-11-22 01:00Z', '2026-11-23Z')").await.unwrap();
+    assert_eq!(number(&client, &format!("{found} = 'uncounted'")).await, 50);
+    client.batch_execute("SELECT log.recount('2026-11-22Z', '2026-11-23Z')").await.unwrap();
+    assert_right(&client).await;
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_count_the_same_columns() {
+    let (service, client, _database) = start(|_| {}).await;
+    for table in Table::ALL {
+        let row =
+            client.query_one("SELECT log.counted_columns($1)", &[&table.name()]).await.unwrap();
+        let names: Vec<_> = counted_columns(table).iter().map(|column| column.name()).collect();
+        assert_eq!(row.get::<_, Vec<String>>(0), names);
+    }
+    service.stopped().await;
+}
