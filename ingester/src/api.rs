@@ -17,6 +17,7 @@ mod openapi;
 mod problem;
 mod request;
 mod serve;
+mod sql;
 mod store;
 
 pub use access::{Access, Mode};

@@ -192,6 +192,8 @@ impl Ingester {
             access,
             query_timeout: config.http.query_timeout,
             export_timeout: config.http.export_timeout,
+            sql_rows: config.http.sql_rows,
+            sql_bytes: config.http.sql_bytes.as_u64(),
             metrics: metrics.clone(),
             health,
         };

@@ -19,6 +19,7 @@ mod handover;
 mod json;
 pub mod lifecycle;
 mod logins;
+mod metered;
 mod migrate;
 mod note;
 mod open;

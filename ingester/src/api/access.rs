@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 use super::{Api, Config};
+use crate::store::query::statement::{Bounds, Statement, StatementError};
 use crate::store::{LoginError, Logins, Pool, PoolError};
 use tokens::Tokens;
 
@@ -117,6 +118,24 @@ pub(super) struct Asked {
     pub(super) query_timeout: std::time::Duration,
     /// How long a stream of rows may take.
     pub(super) export_timeout: std::time::Duration,
+    /// Rows of a caller's own statement, at most.
+    pub(super) sql_rows: u32,
+    /// Bytes of them that are read from the database, at most.
+    pub(super) sql_bytes: u64,
+    caller: Caller,
+    access: Access,
+}
+
+impl Asked {
+    /// Begins to run a caller's own statement.
+    pub(super) async fn statement(
+        &self,
+        sql: &str,
+        bounds: Bounds,
+    ) -> Result<Statement, StatementError> {
+        let tenant = self.caller.tenant.as_deref();
+        Statement::begin(&self.access.0.logins, tenant, sql, bounds).await
+    }
 }
 
 impl FromRequestParts<Api> for Asked {
@@ -128,6 +147,10 @@ impl FromRequestParts<Api> for Asked {
             pool: api.access.pool(&caller, &api.all).await?,
             query_timeout: api.query_timeout,
             export_timeout: api.export_timeout,
+            sql_rows: api.sql_rows,
+            sql_bytes: api.sql_bytes,
+            caller,
+            access: api.access.clone(),
         })
     }
 }

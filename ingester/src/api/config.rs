@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::Mode;
@@ -22,6 +23,10 @@ pub struct Config {
     /// How long a stream of rows may take, at whatever speed its reader takes it.
     #[serde(with = "humantime_serde")]
     pub export_timeout: Duration,
+    /// Rows of a caller's own statement, at most.
+    pub sql_rows: u32,
+    /// Bytes of them that are read from the database, at most; one row is held in memory.
+    pub sql_bytes: ByteSize,
 }
 
 impl Default for Config {
@@ -31,6 +36,8 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             query_timeout: Duration::from_secs(30),
             export_timeout: Duration::from_secs(3_600),
+            sql_rows: 100_000,
+            sql_bytes: ByteSize::mib(64),
         }
     }
 }
@@ -44,6 +51,10 @@ impl Config {
                 self.listen
             );
             return Err(Error::Invalid { setting: "http.listen", reason });
+        }
+        if self.sql_rows == 0 || !(1 << 16..=1 << 30).contains(&self.sql_bytes.as_u64()) {
+            let reason = "must be from 64 KiB to 1 GiB, and http.sql_rows more than 0".to_owned();
+            return Err(Error::Invalid { setting: "http.sql_bytes", reason });
         }
         for (setting, timeout) in [
             ("http.query_timeout", self.query_timeout),

@@ -8,9 +8,10 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, PathItem};
+use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
 use utoipa::openapi::{
-    Components, Content, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, Schema,
+    Components, Content, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, Required, Schema,
 };
 
 /// Made once: it is the same as long as the process lives.
@@ -35,6 +36,13 @@ fn description() -> OpenApi {
     for (path, operation) in operations() {
         paths.paths.insert(path.to_owned(), PathItem::new(HttpMethod::Get, operation));
     }
+    let sql = operation(
+        "Rows of one statement",
+        parameters::sql(),
+        &[("application/json", Some("Answer")), ("application/x-ndjson", None), ("text/csv", None)],
+    );
+    let sql = with_body(sql, "Statement");
+    paths.paths.insert("/api/v1/sql".to_owned(), PathItem::new(HttpMethod::Post, sql));
     OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build()
 }
 
@@ -108,6 +116,19 @@ fn operation(
         operation = operation.response(status, problem(description));
     }
     operation.build()
+}
+
+/// The same with a body of this schema, which may be refused for what it is.
+fn with_body(mut operation: Operation, schema: &str) -> Operation {
+    let content = Content::new(Some(Ref::from_schema_name(schema)));
+    let body = RequestBodyBuilder::new().content("application/json", content);
+    operation.request_body = Some(body.required(Some(Required::True)).build().into());
+    for (status, description) in
+        [("413", "The content is too long"), ("415", "The content isn't said to be JSON")]
+    {
+        operation.responses.responses.insert(status.to_owned(), problem(description).into());
+    }
+    operation
 }
 
 fn problem(description: &str) -> Answer {

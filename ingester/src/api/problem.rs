@@ -6,6 +6,7 @@ use serde::Serialize;
 use trunkline_query::FilterError;
 
 use crate::store::query::QueryError;
+use crate::store::query::statement::Refusal;
 
 /// An error to answer with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +23,12 @@ pub(super) struct Problem {
     /// What may have been meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestion: Option<String>,
+    /// What PostgreSQL calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqlstate: Option<String>,
+    /// What PostgreSQL advises.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 impl Problem {
@@ -33,6 +40,23 @@ impl Problem {
             parameter: None,
             position: None,
             suggestion: None,
+            sqlstate: None,
+            hint: None,
+        }
+    }
+
+    /// With the name of what was not understood.
+    pub(super) fn about(self, parameter: &str) -> Self {
+        Self { parameter: Some(parameter.to_owned()), ..self }
+    }
+
+    /// With what the server said of a statement.
+    pub(super) fn of_statement(self, refusal: &Refusal) -> Self {
+        Self {
+            position: refusal.position.and_then(|at| usize::try_from(at).ok()),
+            sqlstate: Some(refusal.state.clone()),
+            hint: refusal.hint.clone(),
+            ..self.about("sql")
         }
     }
 

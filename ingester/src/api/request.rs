@@ -1,8 +1,9 @@
 //! The parameters of a request, and in which form its answer is wanted.
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
 use trunkline_query::{FilterError, Parameters};
 
 use super::problem::Problem;
@@ -28,6 +29,32 @@ impl Given {
     }
 }
 
+/// What a request brings along, as JSON. It has to say that it does: a page of another site can send whatever else unasked.
+#[derive(Debug)]
+pub(super) struct JsonBody<T>(pub(super) T);
+
+/// The longest that is read.
+const MAX_BODY: usize = 1 << 20;
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/json") {
+            let detail = "the content has to be application/json, and to say so";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
+            let detail = format!("the content breaks off, or is longer than {MAX_BODY} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        })?;
+        let value = serde_json::from_slice(&bytes);
+        value.map(Self).map_err(|error| Problem::bad_request(format!("the content: {error}")))
+    }
+}
+
 /// A form of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
@@ -37,17 +64,22 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// By its name.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "json" => Ok(Self::Json),
+            "ndjson" => Ok(Self::Ndjson),
+            "csv" => Ok(Self::Csv),
+            _ => Err("is no format; there are json, ndjson, csv".to_owned()),
+        }
+    }
+
     /// By `format`, or by the first type in `Accept` that there is.
     pub(super) fn read(
         parameters: &mut Parameters<'_>,
         headers: &HeaderMap,
     ) -> Result<Self, FilterError> {
-        let given = parameters.read("format", |value| match value {
-            "json" => Ok(Self::Json),
-            "ndjson" => Ok(Self::Ndjson),
-            "csv" => Ok(Self::Csv),
-            _ => Err("is no format; there are json, ndjson, csv".to_owned()),
-        })?;
+        let given = parameters.read("format", Self::named)?;
         let accepted = || {
             let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
             let mut types =

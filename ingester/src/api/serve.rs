@@ -8,14 +8,14 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use super::{
     Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
-    me, metrics, openapi, store,
+    me, metrics, openapi, sql, store,
 };
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -32,6 +32,10 @@ pub struct Api {
     pub query_timeout: Duration,
     /// How long a stream of rows may take.
     pub export_timeout: Duration,
+    /// Rows of a caller's own statement, at most.
+    pub sql_rows: u32,
+    /// Bytes of them that are read from the database, at most.
+    pub sql_bytes: u64,
     /// What is counted.
     pub metrics: Metrics,
     /// What keeps the service from being ready.
@@ -55,6 +59,7 @@ fn router(api: Api) -> Router {
         ("/api/v1/fleet", get(fleet::fleet)),
         ("/api/v1/histogram", get(histogram::histogram)),
         ("/api/v1/logs", get(logs::logs)),
+        ("/api/v1/sql", post(sql::sql)),
         ("/api/v1/store", get(store::store)),
     ] {
         let endpoint = only(endpoint).layer(guarded.clone());

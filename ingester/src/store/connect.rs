@@ -3,6 +3,7 @@
 //! The driver can do that too, but bounds only the TCP connection: a server that is frozen takes it and never answers, and a
 //! failover would end there. Here the whole of an attempt is bounded, and the server that was right the last time is asked first.
 
+use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,8 @@ use tokio_postgres::{Client, Config, Error};
 
 use super::DatabaseUrl;
 use super::class::is_configuration;
-use super::pool::describe;
+use super::metered::{Address, Metered};
+use super::pool::{PoolError, describe};
 use super::tls::Tls;
 
 /// TLS, authentication and the first query may take so many times what a TCP connection may.
@@ -48,6 +50,24 @@ impl Connector {
     pub(super) fn new(url: &DatabaseUrl, sessions: &'static [TargetSessionAttrs]) -> Self {
         let (config, tls) = (url.driver().clone(), url.tls().clone());
         Self(Arc::new(Shared { config, tls, sessions, last: Mutex::default() }))
+    }
+}
+
+impl Connector {
+    /// One connection, of which no more than so many bytes are read.
+    pub(super) async fn metered(&self, most: u64) -> Result<Metered, PoolError> {
+        let shared = &self.0;
+        let places = shared.places().await;
+        let mut failure = None;
+        for session in shared.sessions {
+            for place in &places {
+                match shared.metered(place, *session, most).await {
+                    Ok(connected) => return Ok(connected),
+                    Err(error) => failure = failure.or(Some(error)),
+                }
+            }
+        }
+        Err(failure.unwrap_or(PoolError::Closed))
     }
 }
 
@@ -129,11 +149,7 @@ impl Shared {
     ) -> Result<Connected, Error> {
         let mut config = self.config_of(place);
         config.target_session_attrs(session);
-        // There is no TLS over a Unix socket, and nobody on the way.
-        let modes = match place.host {
-            Some(Host::Unix(_)) => &[SslMode::Disable],
-            _ => self.tls.attempts(),
-        };
+        let modes = self.modes(place);
         let (first, others) = modes.split_first().unwrap_or((&SslMode::Disable, &[]));
         let mut result = self.attempt(&mut config, *first).await;
         for mode in others {
@@ -145,6 +161,56 @@ impl Shared {
             }
         }
         result
+    }
+
+    async fn metered(
+        &self,
+        place: &Place,
+        session: TargetSessionAttrs,
+        most: u64,
+    ) -> Result<Metered, PoolError> {
+        let port = place.port.unwrap_or(5_432);
+        let (address, host) = match (&place.host, place.address) {
+            (Some(Host::Unix(directory)), _) => {
+                (Address::Unix(directory.join(format!(".s.PGSQL.{port}"))), String::new())
+            }
+            (Some(Host::Tcp(name)), Some(ip)) => (Address::Tcp((ip, port).into()), name.clone()),
+            (_, Some(ip)) => (Address::Tcp((ip, port).into()), ip.to_string()),
+            _ => return Err(PoolError::Unreachable(io::Error::other("the host has no address"))),
+        };
+        let mut config = self.config_of(place);
+        let mut result = Err(PoolError::Closed);
+        for mode in self.modes(place) {
+            config.ssl_mode(*mode);
+            let connecting = Metered::connect(&config, address.clone(), &host, &self.tls, most);
+            result = tokio::time::timeout(self.attempt_timeout(), connecting)
+                .await
+                .unwrap_or_else(|_| Err(Error::__private_api_timeout().into()));
+            match &result {
+                Err(PoolError::Database(error)) if is_about_tls(error) => {}
+                _ => break,
+            }
+        }
+        let connected = result?;
+        let is_standby = "SELECT pg_is_in_recovery()";
+        let wanted = match session {
+            TargetSessionAttrs::ReadWrite => false,
+            TargetSessionAttrs::ReadOnly => true,
+            _ => return Ok(connected),
+        };
+        let found = connected.client.query_one(is_standby, &[]).await?;
+        match found.try_get::<_, bool>(0)? == wanted {
+            true => Ok(connected),
+            false => Err(PoolError::Unreachable(io::Error::other("not the server that is wanted"))),
+        }
+    }
+
+    /// There is no TLS over a Unix socket, and nobody on the way.
+    fn modes(&self, place: &Place) -> &'static [SslMode] {
+        match place.host {
+            Some(Host::Unix(_)) => &[SslMode::Disable],
+            _ => self.tls.attempts(),
+        }
     }
 
     async fn attempt(&self, config: &mut Config, mode: SslMode) -> Result<Connected, Error> {

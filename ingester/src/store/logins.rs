@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::access::login_of;
+use super::connect::Connector;
+use super::metered::Metered;
 use super::{Config, DatabaseUrl, Pool, PoolError};
 
 /// The role of who sees all clusters.
@@ -87,8 +89,13 @@ impl Logins {
         Ok(pool)
     }
 
-    /// Where to log in to become this role.
-    pub(super) async fn url(&self, role: &str) -> Result<DatabaseUrl, LoginError> {
+    /// A session of its own for one statement, by who can become this role; no more than so many bytes are read of it.
+    pub(super) async fn session(&self, role: &str, most: u64) -> Result<Metered, LoginError> {
+        let url = self.url(role).await?;
+        Ok(Connector::new(&url, url.readers()).metered(most).await?)
+    }
+
+    async fn url(&self, role: &str) -> Result<DatabaseUrl, LoginError> {
         let login = login_of(&self.owner, role).await.map_err(|error| match &error {
             PoolError::Database(of_driver) => match of_driver.as_db_error() {
                 Some(report) if report.code().code() == "0P000" => {

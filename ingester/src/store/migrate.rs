@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     10 "failovers" "0010_failovers.sql";
     11 "access" "0011_access.sql";
     12 "counts" "0012_counts.sql";
+    13 "login" "0013_login.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -27,6 +27,9 @@ pub enum PoolError {
     /// The server, or the way to it.
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
+    /// No way to where the server is.
+    #[error("no connection to the database: {0}")]
+    Unreachable(std::io::Error),
     /// All are on loan.
     #[error("no connection to the database within {0:?}")]
     Timeout(Duration),

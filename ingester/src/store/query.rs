@@ -12,6 +12,7 @@ pub mod histogram;
 pub mod logs;
 mod row;
 mod running;
+pub mod statement;
 pub mod storage;
 mod walk;
 
@@ -20,6 +21,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use trunkline_query::Sql;
 
+pub(crate) use row::write_csv_text;
 pub use running::QueryError;
 use running::Running;
 

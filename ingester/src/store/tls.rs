@@ -110,6 +110,11 @@ impl Tls {
         self.attempts() == [SslMode::Require]
     }
 
+    /// For one connection to this host.
+    pub(super) fn handshake(&self, host: &str) -> Handshake {
+        Handshake { tls: self.clone(), host: host.to_owned() }
+    }
+
     /// Whether the files can be used now.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.0.mode == Mode::Disable { Ok(()) } else { self.client_config().map(drop) }
@@ -182,7 +187,7 @@ where
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<Handshake> {
-        Ok(Handshake { tls: self.clone(), host: host.to_owned() })
+        Ok(self.handshake(host))
     }
 }
 

@@ -22,6 +22,7 @@ mod search;
 mod sender;
 mod service;
 mod shards;
+mod sql;
 mod state;
 mod tables;
 mod trouble;

@@ -14,8 +14,8 @@ async fn every_parameter_that_is_listed_is_understood() {
     let (service, _client, _database) = start(|_| {}).await;
     let description = description(&service).await;
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 9);
-    for (path, item) in paths {
+    assert_eq!(paths.len(), 10);
+    for (path, item) in paths.iter().filter(|(_, item)| item["get"].is_object()) {
         for parameter in item["get"]["parameters"].as_array().unwrap_or(&Vec::new()) {
             let name = parameter["name"].as_str().unwrap();
             // Whatever is wrong with this value, or missing beside it: the name isn't.

@@ -69,6 +69,36 @@ pub(super) fn schemas() -> Vec<Named> {
         ),
         ("Clusters", object(&[("clusters", array(cluster))])),
         (
+            "Statement",
+            ObjectBuilder::new()
+                .property("sql", plain(Type::String))
+                .required("sql")
+                .property("limit", RefOr::T(counting(1, 100_000)))
+                .property(
+                    "format",
+                    RefOr::T(
+                        ObjectBuilder::new()
+                            .schema_type(Type::String)
+                            .enum_values(Some(["json", "ndjson", "csv"]))
+                            .into(),
+                    ),
+                )
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+                .into(),
+        ),
+        (
+            "Answer",
+            object(&[
+                (
+                    "columns",
+                    array(object(&[("name", plain(Type::String)), ("type", plain(Type::String))])),
+                ),
+                ("rows", array(ArrayBuilder::new().items(optional(Type::String)))),
+                ("truncated", plain(Type::Boolean)),
+                ("elapsed_ms", plain(Type::Integer)),
+            ]),
+        ),
+        (
             "Me",
             object(&[
                 ("authenticated", plain(Type::Boolean)),
@@ -128,6 +158,8 @@ fn problem() -> Schema {
         ("parameter", Type::String, false),
         ("position", Type::Integer, false),
         ("suggestion", Type::String, false),
+        ("sqlstate", Type::String, false),
+        ("hint", Type::String, false),
     ] {
         problem = problem.property(name, plain(kind));
         if needed {
@@ -150,6 +182,11 @@ fn object(properties: &[(&str, RefOr<Schema>)]) -> Schema {
         object = object.property(*name, schema.clone()).required(*name);
     }
     object.into()
+}
+
+fn counting(least: usize, most: usize) -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    number.minimum(Some(least)).maximum(Some(most)).into()
 }
 
 fn counts() -> RefOr<Schema> {

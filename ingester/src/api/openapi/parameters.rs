@@ -18,6 +18,10 @@ pub(super) fn logs() -> Vec<Parameter> {
     all
 }
 
+pub(super) fn sql() -> Vec<Parameter> {
+    vec![one("format", choice(&["json", "ndjson", "csv"]), "As Accept says, unless given")]
+}
+
 pub(super) fn histogram() -> Vec<Parameter> {
     let mut all = filter();
     all.extend([

@@ -117,7 +117,8 @@ pub(super) fn write_csv(
     Ok(())
 }
 
-fn write_csv_text(text: &str, out: &mut Vec<u8>) {
+/// Writes one field, quoted where it must be.
+pub(crate) fn write_csv_text(text: &str, out: &mut Vec<u8>) {
     if !text.is_empty() && !text.contains(['"', ',', '\r', '\n']) {
         return out.extend_from_slice(text.as_bytes());
     }
