@@ -114,6 +114,26 @@ impl Expression {
         }
     }
 
+    /// Adds the names of the columns that its value depends on; `false` if it looks at all texts of a row.
+    pub(crate) fn columns(&self, names: &mut Vec<&'static str>) -> bool {
+        match self {
+            Self::Column(column) => {
+                names.push(column.name);
+                true
+            }
+            Self::Contains(_) | Self::Matches(_) => false,
+            Self::Value(_) | Self::Interval(_) | Self::Severity(_) | Self::Bool(_) => true,
+            Self::Binary(_, _, left, right) => left.columns(names) && right.columns(names),
+            Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
+                parts.iter().all(|part| part.columns(names))
+            }
+            Self::In(one, list) => {
+                one.columns(names) && list.iter().all(|item| item.columns(names))
+            }
+            Self::Is(one, _) | Self::AsText(one) | Self::Not(one) => one.columns(names),
+        }
+    }
+
     /// Whether a text is searched for a part of it, or by a pattern, anywhere in it.
     pub(crate) fn searches_text(&self) -> bool {
         match self {

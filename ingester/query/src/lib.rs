@@ -20,6 +20,7 @@ mod parameters;
 mod render;
 mod slices;
 mod sql;
+mod strides;
 mod tables;
 mod time;
 
@@ -33,4 +34,5 @@ pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Order, Page};
 pub use parameters::Parameters;
 pub use slices::{Slice, slices};
 pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Scope, Sql};
+pub use strides::Strides;
 pub use tables::Tables;

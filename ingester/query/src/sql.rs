@@ -1,6 +1,7 @@
 //! A statement and what is bound to it. The text is made of constants and parameter numbers; every value is bound.
 
 mod context;
+mod counts;
 mod facets;
 mod failovers;
 mod histogram;

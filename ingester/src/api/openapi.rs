@@ -50,6 +50,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
     let page =
         [("application/json", Some("Page")), ("application/x-ndjson", None), ("text/csv", None)];
     let json = |schema| [("application/json", Some(schema))];
+    let counted = |schema| [("application/json", Some(schema)), ("application/x-ndjson", None)];
     vec![
         ("/api/v1/logs", operation("Rows of logs", parameters::logs(), &page)),
         (
@@ -57,12 +58,16 @@ fn operations() -> Vec<(&'static str, Operation)> {
             operation(
                 "Rows counted by time and severity",
                 parameters::histogram(),
-                &json("Histogram"),
+                &counted("Histogram"),
             ),
         ),
         (
             "/api/v1/facets",
-            operation("The most frequent values of columns", parameters::facets(), &json("Facets")),
+            operation(
+                "The most frequent values of columns",
+                parameters::facets(),
+                &counted("Facets"),
+            ),
         ),
         (
             "/api/v1/context",

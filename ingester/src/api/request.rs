@@ -80,17 +80,18 @@ impl Format {
         headers: &HeaderMap,
     ) -> Result<Self, FilterError> {
         let given = parameters.read("format", Self::named)?;
-        let accepted = || {
-            let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
-            let mut types =
-                accept.split(',').map(|one| one.split(';').next().unwrap_or(one).trim());
-            types.find_map(|one| match one {
-                "application/json" | "application/*" | "*/*" => Some(Self::Json),
-                "application/x-ndjson" | "application/jsonl" => Some(Self::Ndjson),
-                "text/csv" | "text/*" => Some(Self::Csv),
-                _ => None,
-            })
-        };
-        Ok(given.or_else(accepted).unwrap_or(Self::Json))
+        Ok(given.or_else(|| Self::accepted(headers)).unwrap_or(Self::Json))
+    }
+
+    /// The first type in `Accept` that there is.
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let accept = headers.get(header::ACCEPT)?.to_str().ok()?;
+        let mut types = accept.split(',').map(|one| one.split(';').next().unwrap_or(one).trim());
+        types.find_map(|one| match one {
+            "application/json" | "application/*" | "*/*" => Some(Self::Json),
+            "application/x-ndjson" | "application/jsonl" => Some(Self::Ndjson),
+            "text/csv" | "text/*" => Some(Self::Csv),
+            _ => None,
+        })
     }
 }

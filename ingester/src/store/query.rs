@@ -5,6 +5,7 @@
 mod boundaries;
 pub mod clusters;
 pub mod context;
+mod counting;
 pub mod facets;
 pub mod failovers;
 pub mod fleet;

@@ -1,8 +1,11 @@
 //! The counts that are written with the rows are what counting the rows gives, whatever became of these.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use rand::{Rng, RngExt};
+use serde_json::{Value, json};
 use tokio_postgres::Client;
 use trunkline_harness::Store;
 use trunkline_ingester::store::{self, DatabaseUrl, MIGRATIONS, Pool, migrate};
@@ -331,5 +334,209 @@ async fn both_sides_count_the_same_columns() {
         let names: Vec<_> = counted_columns(table).iter().map(|column| column.name()).collect();
         assert_eq!(row.get::<_, Vec<String>>(0), names);
     }
+    service.stopped().await;
+}
+
+/// What an endpoint answers, as JSON; of a stream all lines.
+async fn asked(service: &Service, accept: &str, path: &str) -> Vec<Value> {
+    let request = reqwest::Client::new().get(service.url(path)).header("accept", accept);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    assert_eq!(answer.headers()["content-type"], accept);
+    let text = answer.text().await.unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+async fn plan(service: &Service, path: &str) -> String {
+    asked(service, "application/json", &format!("{path}&explain=1")).await[0].to_string()
+}
+
+fn encoded(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_counts_answer_is_what_counting_rows_gives() {
+    let (service, client, _database) = start(|config| config.batch.rows = 400).await;
+    let mut random = rand::rng();
+    let now = Utc::now().timestamp();
+    for stream in 1..=3_u8 {
+        let records: Vec<_> = (0..1_200).map(|_| random_record(&mut random, now)).collect();
+        let chunk = chunk_of(0, &records);
+        let cluster = format!("c{stream}");
+        Sender::deliver_as(service.forward, StreamId([stream; 16]), &cluster, &[chunk], 1).await;
+    }
+    let filters = [
+        ("", "true"),
+        ("&cluster=c1&cluster=c3", "cluster IN ('c1', 'c3')"),
+        ("&min_severity=ERROR", "error_severity >= 'ERROR'"),
+        ("&severity!=LOG", "(error_severity = 'LOG') IS NOT TRUE"),
+        (
+            "&where=cluster%20%3E%20'c1'%20AND%20error_severity%20IS%20NOT%20NULL",
+            "cluster > 'c1' AND error_severity IS NOT NULL",
+        ),
+    ];
+    let (mut of_counts, mut of_rows) = (0, 0);
+    for round in 0..120 {
+        if round == 40 {
+            number(&client, "SELECT log.compact_counts(700)").await;
+        } else if round == 80 {
+            compact(&client).await;
+        }
+        let table = Table::ALL[random.random_range(0..3)];
+        let (name, (parameters, condition)) =
+            (table.name(), filters[random.random_range(0..filters.len())]);
+        let (mut parameters, mut condition) = (parameters.to_owned(), condition.to_owned());
+        let columns = counted_columns(table);
+        let column =
+            (!columns.is_empty()).then(|| columns[random.random_range(0..columns.len())].name());
+        if let Some(column) = column
+            && random.random_bool(0.4)
+        {
+            parameters += &format!("&where={column}%20%3D%20'a'%20OR%20{column}%20IS%20NULL");
+            condition += &format!(" AND ({column} = 'a' OR {column} IS NULL)");
+        }
+        // Ends anywhere, at the hour, or none at all.
+        for (end, operator, ago) in [("from", ">=", 43_200..9 * 86_400), ("to", "<", 0..43_200)] {
+            let second = now - random.random_range(ago);
+            let moment = match random.random_range(0..3) {
+                0 => continue,
+                1 => DateTime::from_timestamp(second / 3_600 * 3_600, 0).unwrap(),
+                _ => DateTime::from_timestamp(second, random.random_range(0..1_000_000) * 1_000)
+                    .unwrap(),
+            };
+            parameters += &format!("&{end}={}", encoded(moment));
+            condition += &format!(" AND log_time {operator} '{}'", encoded(moment));
+        }
+        let step = [60, 90, 3_600, 7_200, 86_400][random.random_range(0..5)];
+        let path = format!("/api/v1/histogram?table={name}{parameters}&step={step}s");
+        let too_many = step < 3_600;
+        let path =
+            if too_many { path.replace(&format!("&step={step}s"), "&buckets=2000") } else { path };
+        let answer = asked(&service, "application/json", &path).await.remove(0);
+        let step = answer["step"].as_i64().unwrap();
+        let mut found = BTreeMap::new();
+        for bucket in answer["buckets"].as_array().unwrap() {
+            let time: DateTime<Utc> = bucket["time"].as_str().unwrap().parse().unwrap();
+            for (severity, count) in bucket["severities"].as_object().unwrap() {
+                found.insert((time.timestamp(), severity.clone()), count.as_i64().unwrap());
+            }
+        }
+        let sql = format!(
+            "SELECT extract(epoch FROM date_bin('{step} s', log_time, '1970-01-05Z'))::bigint, coalesce(error_severity::text, 'NONE'), count(*) \
+             FROM log.{name} WHERE {condition} GROUP BY 1, 2"
+        );
+        let rows = client.query(&sql, &[]).await.unwrap();
+        let expected: BTreeMap<_, _> =
+            rows.iter().map(|row| ((row.get(0), row.get(1)), row.get::<_, i64>(2))).collect();
+        assert_eq!(found, expected, "{path}");
+        let lines = asked(&service, "application/x-ndjson", &path).await;
+        let last = lines.last().unwrap();
+        assert_eq!(
+            (&last["buckets"], &last["complete"], &last["progress"]),
+            (&answer["buckets"], &json!(true), &json!(1.0))
+        );
+
+        let field = column.unwrap_or("error_severity");
+        let path = format!(
+            "/api/v1/facets?table={name}{parameters}&field={field}&field=cluster&field=namespace&limit=1000"
+        );
+        if plan(&service, &path).await.contains("log.count_") {
+            of_counts += 1
+        } else {
+            of_rows += 1
+        }
+        let answer = asked(&service, "application/json", &path).await.remove(0);
+        for (facet, field) in
+            answer["facets"].as_array().unwrap().iter().zip([field, "cluster", "namespace"])
+        {
+            let found: BTreeMap<_, _> = facet["values"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|value| {
+                    (value["value"].as_str().map(str::to_owned), value["count"].as_i64().unwrap())
+                })
+                .collect();
+            let sql = format!(
+                "SELECT {field}::text, count(*) FROM log.{name} WHERE {condition} GROUP BY 1"
+            );
+            let rows = client.query(&sql, &[]).await.unwrap();
+            let expected: BTreeMap<Option<String>, i64> =
+                rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+            assert_eq!(found, expected, "{field} of {path}");
+            assert_eq!(facet["distinct"], expected.len());
+        }
+        let lines = asked(&service, "application/x-ndjson", &path).await;
+        assert_eq!(lines.last().unwrap()["facets"], answer["facets"]);
+    }
+    assert_eq!((of_counts, of_rows), (120, 0));
+    // What counts don't have is looked at, from the newest on.
+    let path = "/api/v1/histogram?text=nothing&step=1d";
+    assert!(!plan(&service, path).await.contains("log.count_"));
+    let lines = asked(&service, "application/x-ndjson", path).await;
+    let progress: Vec<_> = lines.iter().map(|line| line["progress"].as_f64().unwrap()).collect();
+    assert!(progress.len() > 2 && progress.is_sorted() && progress[0] < 1.0, "{progress:?}");
+    assert!(lines.iter().rev().skip(1).all(|line| line["complete"] == false));
+    for path in [
+        "/api/v1/facets?field=user&database=a",
+        "/api/v1/facets?field=pod",
+        "/api/v1/histogram?user=a&database=a",
+    ] {
+        assert!(!plan(&service, path).await.contains("log.count_"), "{path}");
+    }
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_counts_lack_something_rows_are_looked_at() {
+    let (service, client, _database) = start(|_| {}).await;
+    let now = Utc::now().timestamp();
+    let names: Vec<String> = (0..3_000).map(|at| format!("job {at}")).collect();
+    let records: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let mut record = record_of(Table::Postgres, 0, b"row");
+            record.log_time.unix_micros = (now - 7_200) * 1_000_000;
+            record.set_text(Column::ApplicationName, Some(name.as_bytes()));
+            record
+        })
+        .collect();
+    let mut sender = service.sender(1).await;
+    sender.send(&chunk_of(0, &records), 0).await;
+    assert!(sender.ack().await.is_some());
+    let check = async |text: &str| {
+        let path = "/api/v1/facets?field=application&field=cluster&limit=1000";
+        let answer = asked(&service, "application/json", path).await.remove(0);
+        assert_eq!(answer["facets"][0]["distinct"], 3_000, "{text}");
+        assert_eq!(answer["facets"][0]["values"].as_array().unwrap().len(), 1_000);
+        assert_eq!(
+            answer["facets"][1],
+            json!({"field": "cluster", "distinct": 1, "values": [{"value": "orders", "count": 3_000}]})
+        );
+        let path = "/api/v1/histogram?application=job%202999&step=1h";
+        assert_eq!(asked(&service, "application/json", path).await[0]["total"], 1, "{text}");
+    };
+    check("a rest in what was added").await;
+    compact(&client).await;
+    check("a rest that was moved").await;
+    // As by an ingester that doesn't count.
+    client
+        .batch_execute(
+            "DELETE FROM log.count_minute; DELETE FROM log.count_hour; DELETE FROM log.count_day; \
+             INSERT INTO log.count_delta (table_name, column_name, begins, cluster, is_rest, rows) \
+             SELECT 'postgres', 'uncounted', log.count_begins('1 day', log_time), cluster, true, count(*) FROM log.postgres GROUP BY 3, 4",
+        )
+        .await
+        .unwrap();
+    check("nothing counted").await;
+    let path = "/api/v1/histogram?severity=LOG&step=1h&cluster=orders";
+    assert_eq!(asked(&service, "application/json", path).await[0]["total"], 3_000);
+    // Another cluster's counts are whole.
+    let path = "/api/v1/histogram?step=1h&cluster=other";
+    assert_eq!(asked(&service, "application/json", path).await[0]["total"], 0);
+    // Without the tables, as on a hub.
+    client.batch_execute("ALTER TABLE log.count_day RENAME TO count_gone").await.unwrap();
+    check("no counts").await;
     service.stopped().await;
 }

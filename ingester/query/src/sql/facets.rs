@@ -5,13 +5,13 @@ use crate::columns::{Column, Type, has};
 use crate::nearest::nearest;
 use crate::render::type_name;
 use crate::sql::Param;
-use crate::{FIELDS, Filter, FilterError, Order, Parameters, Tables};
+use crate::{FIELDS, Filter, FilterError, Order, Parameters, Slice, Tables};
 
 /// Which columns' values are counted, and how many of each are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facets {
-    columns: Vec<Column>,
-    limit: u32,
+    pub(super) columns: Vec<Column>,
+    pub(super) limit: u32,
 }
 
 /// Values of a column when nothing else is asked for.
@@ -45,6 +45,24 @@ impl Facets {
         Ok(Self { columns, limit: limit.unwrap_or(DEFAULT_LIMIT) })
     }
 
+    /// Those whose values the store's counts have for all of this filter, by their numbers.
+    pub fn counted(&self, filter: &Filter) -> Vec<usize> {
+        let is_counted =
+            |at: &usize| filter.tables.are_counted(filter, Some(self.columns[*at].name));
+        (0..self.columns.len()).filter(is_counted).collect()
+    }
+
+    /// Only those with these numbers.
+    pub fn only(&self, which: &[usize]) -> Self {
+        let columns = which.iter().filter_map(|at| self.columns.get(*at).copied());
+        Self { columns: columns.collect(), limit: self.limit }
+    }
+
+    /// How many values of each are shown.
+    pub fn limit(&self) -> usize {
+        self.limit as usize
+    }
+
     /// The columns, in their order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
@@ -73,36 +91,58 @@ impl Sql {
     pub fn facets(filter: &Filter, facets: &Facets) -> Self {
         let mut sql = Self::default();
         let limit = sql.bind(Param::Int(facets.limit.into()));
-        let scope = Scope::of(filter, None, Order::default());
-        let numbers = || (0..facets.columns.len()).map(|at| format!("c{at}"));
-        let each = |of: &dyn Fn(String) -> String| numbers().map(of).collect::<Vec<_>>().join(", ");
         sql.push("SELECT facet, value, count, distinct_values FROM (SELECT *, ");
         sql.push("row_number() OVER (PARTITION BY facet ORDER BY count DESC, value) AS rank, ");
-        sql.push("count(*) OVER (PARTITION BY facet) AS distinct_values FROM (SELECT ");
-        // A column that isn't grouped by is NULL, so there is one value at most; and one column alone isn't marked as not grouped by.
-        sql.push(&format!(
-            "array_position(ARRAY[{}], 0) - 1 AS facet, ",
-            each(&|c| format!("GROUPING({c})"))
-        ));
-        sql.push(&format!(
-            "coalesce({}) AS value, count(*) AS count FROM (",
-            each(&|c| format!("{c}::text"))
-        ));
-        for (at, table) in filter.tables.each().enumerate() {
-            sql.push(if at == 0 { "SELECT " } else { " UNION ALL SELECT " });
-            for (number, column) in facets.columns.iter().enumerate() {
-                sql.push(if number == 0 { "" } else { ", " });
-                match has(table, column.name) {
-                    true => sql.push(column.name),
-                    false => sql.push(&format!("NULL::{}", type_name(column.kind))),
-                }
-                sql.push(&format!(" AS c{number}"));
-            }
-            sql.push(&format!(" FROM log.{}", table.name()));
-            sql.restrict(&scope, table, filter);
-        }
-        sql.push(&format!(") AS every GROUP BY GROUPING SETS ({})", each(&|c| format!("({c})"))));
+        sql.push("count(*) OVER (PARTITION BY facet) AS distinct_values FROM (");
+        sql.push_facet_values(filter, facets, &Scope::of(filter, None, Order::default()));
         sql.push(&format!(") AS counted) AS ranked WHERE rank <= {limit} ORDER BY facet, rank"));
         sql
+    }
+
+    /// `facet, value, count` of a part of the filter's range of time, so many of them at most, in no order.
+    pub fn facet_values(filter: &Filter, facets: &Facets, slice: Slice, most: u32) -> Self {
+        let mut sql = Self::default();
+        let most = sql.bind(Param::Int(most.into()));
+        let scope = Scope { slice, ..Scope::of(filter, None, Order::default()) };
+        sql.push_facet_values(filter, facets, &scope);
+        sql.push(&format!(" LIMIT {most}"));
+        sql
+    }
+
+    fn push_facet_values(&mut self, filter: &Filter, facets: &Facets, scope: &Scope) {
+        let numbers = || (0..facets.columns.len()).map(|at| format!("c{at}"));
+        let each = |of: &dyn Fn(String) -> String| numbers().map(of).collect::<Vec<_>>().join(", ");
+        match facets.columns.len() {
+            // Which several processes of the server can share.
+            1 => self.push("SELECT 0 AS facet, c0::text AS value, count(*) AS count FROM ("),
+            _ => {
+                // A column that isn't grouped by is NULL, so there is one value at most.
+                self.push(&format!(
+                    "SELECT array_position(ARRAY[{}], 0) - 1 AS facet, coalesce({}) AS value, count(*) AS count FROM (",
+                    each(&|c| format!("GROUPING({c})")),
+                    each(&|c| format!("{c}::text"))
+                ));
+            }
+        }
+        for (at, table) in filter.tables.each().enumerate() {
+            self.push(if at == 0 { "SELECT " } else { " UNION ALL SELECT " });
+            for (number, column) in facets.columns.iter().enumerate() {
+                self.push(if number == 0 { "" } else { ", " });
+                match has(table, column.name) {
+                    true => self.push(column.name),
+                    false => self.push(&format!("NULL::{}", type_name(column.kind))),
+                }
+                self.push(&format!(" AS c{number}"));
+            }
+            self.push(&format!(" FROM log.{}", table.name()));
+            self.restrict(scope, table, filter);
+        }
+        match facets.columns.len() {
+            1 => self.push(") AS every GROUP BY c0"),
+            _ => {
+                let sets = each(&|c| format!("({c})"));
+                self.push(&format!(") AS every GROUP BY GROUPING SETS ({sets})"));
+            }
+        }
     }
 }

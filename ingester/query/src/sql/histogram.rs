@@ -81,11 +81,7 @@ impl Sql {
     /// `time, severity, count` for each step of this length in which there are rows; of several tables, one after the other.
     pub fn histogram(filter: &Filter, slice: Slice, step: TimeDelta) -> Self {
         let mut sql = Self::default();
-        // Steps have whole seconds, and few of them.
-        #[allow(clippy::cast_precision_loss)]
-        let step = sql.bind(Param::Float(step.num_seconds() as f64));
-        let origin = DateTime::from_timestamp(ORIGIN, 0).unwrap_or_default();
-        let origin = sql.bind(Param::Time(origin));
+        let (step, origin) = sql.bind_steps(step);
         let scope = Scope { slice, behind: None, order: Order::default() };
         for (at, table) in filter.tables.each().enumerate() {
             sql.push(if at == 0 { "" } else { " UNION ALL " });
@@ -98,6 +94,15 @@ impl Sql {
             sql.push(" GROUP BY 1, error_severity");
         }
         sql
+    }
+
+    /// Binds the length of a step, in seconds, and when one begins.
+    pub(super) fn bind_steps(&mut self, step: TimeDelta) -> (String, String) {
+        // Steps have whole seconds, and few of them.
+        #[allow(clippy::cast_precision_loss)]
+        let step = self.bind(Param::Float(step.num_seconds() as f64));
+        let origin = DateTime::from_timestamp(ORIGIN, 0).unwrap_or_default();
+        (step, self.bind(Param::Time(origin)))
     }
 }
 

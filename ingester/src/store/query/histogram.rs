@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::TryStreamExt;
+use futures_util::stream::Stream;
 use serde::Serialize;
 use serde_json::Value;
+use tokio_postgres::Row;
 use trunkline_query::{Filter, FilterError, Histogram, Slice, Sql};
 
+use super::counting::{self, Counting, Scan};
 use super::running::{QueryError, Running};
 use super::{explained, within};
 use crate::store::Pool;
@@ -29,7 +31,7 @@ pub struct Counted {
 }
 
 /// One step.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Bucket {
     /// When it begins.
     pub time: DateTime<Utc>,
@@ -50,28 +52,34 @@ pub enum CountError {
     Query(#[from] QueryError),
 }
 
-impl From<tokio_postgres::Error> for CountError {
-    fn from(error: tokio_postgres::Error) -> Self {
-        Self::Query(error.into())
-    }
-}
-
 /// Counts the filter's rows.
 pub async fn histogram(
     pool: &Pool,
     timeout: Duration,
-    filter: &Filter,
+    filter: Filter,
     histogram: &Histogram,
 ) -> Result<Counted, CountError> {
     let counting = async {
-        let running = Running::begin(pool).await?;
-        let counted = count(&running, filter, histogram).await;
-        if counted.is_ok() {
-            running.finish();
+        match begin(pool, filter, histogram).await {
+            Ok(counting) => Ok(Ok(counting::whole(counting).await?)),
+            Err(CountError::Query(error)) => Err(error),
+            Err(error) => Ok(Err(error)),
         }
-        Ok(counted)
     };
     within(timeout, counting).await?
+}
+
+/// The same as lines of JSON, each with what was counted up to then.
+pub async fn stream(
+    pool: &Pool,
+    timeout: Duration,
+    filter: Filter,
+    histogram: &Histogram,
+) -> Result<impl Stream<Item = Result<Vec<u8>, QueryError>> + Send + 'static, CountError> {
+    let deadline = tokio::time::Instant::now() + timeout;
+    let begun = tokio::time::timeout_at(deadline, begin(pool, filter, histogram)).await;
+    let counting = begun.unwrap_or(Err(QueryError::Timeout.into()))?;
+    Ok(counting::lines(counting, deadline))
 }
 
 /// What the server would do.
@@ -83,72 +91,113 @@ pub async fn explain(
 ) -> Result<Vec<Value>, CountError> {
     let explaining = async {
         let running = Running::begin(pool).await?;
-        let statement = statement(&running, filter, histogram).await;
-        let explained = match &statement {
-            Ok(Some((_, _, sql))) => vec![explained(&running, sql).await?],
-            _ => Vec::new(),
-        };
+        let slice = counting::extent(&running, filter).await?;
+        let mut statements = Vec::new();
+        let step = step(histogram, slice);
+        if let Ok(Some(step)) = step {
+            let of_counts = Sql::histogram_of_counts(filter, slice, step, Utc::now());
+            let sql = of_counts.unwrap_or_else(|| Sql::histogram(filter, slice, step));
+            statements.push(explained(&running, &sql).await?);
+        }
         running.finish();
-        Ok(statement.map(|_| explained))
+        Ok(step.map(|_| statements))
     };
-    within(timeout, explaining).await?
+    Ok(within(timeout, explaining).await??)
 }
 
-async fn count(
-    running: &Running,
-    filter: &Filter,
-    histogram: &Histogram,
-) -> Result<Counted, CountError> {
-    let Some((slice, step, sql)) = statement(running, filter, histogram).await? else {
-        let (from, to) = (filter.from, filter.to);
-        return Ok(Counted { from, to, step: 0, total: 0, buckets: Vec::new() });
+/// Nothing where there is nothing to count.
+fn step(histogram: &Histogram, slice: Slice) -> Result<Option<TimeDelta>, FilterError> {
+    let ends = slice.from.zip(slice.to);
+    ends.map(|(from, to)| histogram.step(from, to.max(from))).transpose()
+}
+
+/// Asks the counts; what they can't answer is left to be looked at.
+async fn begin(pool: &Pool, filter: Filter, histogram: &Histogram) -> Result<Steps, CountError> {
+    let running = Running::begin(pool).await?;
+    let mut slice = counting::extent(&running, &filter).await?;
+    let step = match step(histogram, slice) {
+        Ok(step) => step,
+        Err(error) => {
+            running.finish();
+            return Err(error.into());
+        }
     };
-    let mut buckets = BTreeMap::<DateTime<Utc>, Bucket>::new();
-    let rows: Vec<_> = running.rows(&sql).await?.try_collect().await?;
-    for row in rows {
-        let (time, count) = (row.try_get("time")?, row.try_get::<_, i64>("count")?);
-        let severity: Option<String> = row.try_get("severity")?;
-        let bucket = buckets.entry(time).or_insert_with(|| Bucket {
-            time,
-            total: 0,
-            severities: BTreeMap::new(),
-        });
-        bucket.total += count;
-        *bucket.severities.entry(severity.unwrap_or_else(|| NONE.to_owned())).or_default() += count;
+    let mut steps = Steps { running, filter, slice, step, buckets: BTreeMap::new(), scan: None };
+    let Some(step) = step else { return Ok(steps) };
+    slice.to = slice.to.max(slice.from);
+    steps.slice = slice;
+    if let Some(sql) = Sql::histogram_of_counts(&steps.filter, slice, step, Utc::now())
+        && let Some(rows) = counting::of_counts(&steps.running, &sql).await?
+    {
+        let mut is_all = true;
+        for row in &rows {
+            is_all &= !row.try_get::<_, bool>("is_rest").map_err(QueryError::from)?;
+        }
+        if is_all {
+            steps.add(&rows)?;
+            return Ok(steps);
+        }
     }
-    Ok(Counted {
-        from: slice.from,
-        to: slice.to,
-        step: step.num_seconds(),
-        total: buckets.values().map(|bucket| bucket.total).sum(),
-        buckets: buckets.into_values().collect(),
-    })
+    steps.scan = Scan::begin(&steps.running, &steps.filter, slice).await?;
+    Ok(steps)
+}
+
+struct Steps {
+    running: Running,
+    filter: Filter,
+    slice: Slice,
+    step: Option<TimeDelta>,
+    buckets: BTreeMap<DateTime<Utc>, Bucket>,
+    scan: Option<Scan>,
+}
+
+impl Steps {
+    fn add(&mut self, rows: &[Row]) -> Result<(), QueryError> {
+        for row in rows {
+            let (time, count) = (row.try_get("time")?, row.try_get::<_, i64>("count")?);
+            if count == 0 {
+                continue;
+            }
+            let severity: Option<String> = row.try_get("severity")?;
+            let empty = || Bucket { time, total: 0, severities: BTreeMap::new() };
+            let bucket = self.buckets.entry(time).or_insert_with(empty);
+            bucket.total += count;
+            let severity = severity.unwrap_or_else(|| NONE.to_owned());
+            *bucket.severities.entry(severity).or_default() += count;
+        }
+        Ok(())
+    }
 }
 
 /// A row without a severity.
 const NONE: &str = "NONE";
 
-/// The statement that counts, for a range of time that has two ends; `None` where there is nothing to count.
-async fn statement(
-    running: &Running,
-    filter: &Filter,
-    histogram: &Histogram,
-) -> Result<Option<(Slice, TimeDelta, Sql)>, CountError> {
-    let extent: Vec<_> = match (filter.from, filter.to) {
-        (Some(_), Some(_)) => Vec::new(),
-        _ => running.rows(&Sql::extent(filter)).await?.try_collect().await?,
-    };
-    let (mut first, mut last) = (None, None);
-    if let Some(row) = extent.first() {
-        first = row.try_get::<_, Option<DateTime<Utc>>>("first")?;
-        last = row.try_get::<_, Option<DateTime<Utc>>>("last")?;
+impl Counting for Steps {
+    type Answer = Counted;
+
+    async fn advance(&mut self) -> Result<bool, QueryError> {
+        let (Some(scan), Some(step)) = (&mut self.scan, self.step) else { return Ok(false) };
+        let statement = |slice| Sql::histogram(&self.filter, slice, step);
+        let Some(rows) = scan.next(&self.running, statement).await? else { return Ok(false) };
+        self.add(&rows)?;
+        Ok(true)
     }
-    let behind = last.map(|last| last + TimeDelta::microseconds(1));
-    let (Some(from), Some(to)) = (filter.from.or(first), filter.to.or(behind)) else {
-        return Ok(None);
-    };
-    let to = to.max(from);
-    let step = histogram.step(from, to)?;
-    let slice = Slice { from: Some(from), to: Some(to) };
-    Ok(Some((slice, step, Sql::histogram(filter, slice, step))))
+
+    fn answer(&self) -> Counted {
+        Counted {
+            from: self.slice.from,
+            to: self.slice.to,
+            step: self.step.map_or(0, |step| step.num_seconds()),
+            total: self.buckets.values().map(|bucket| bucket.total).sum(),
+            buckets: self.buckets.values().cloned().collect(),
+        }
+    }
+
+    fn progress(&self) -> f64 {
+        self.scan.as_ref().map_or(1.0, Scan::progress)
+    }
+
+    fn finish(self) {
+        self.running.finish();
+    }
 }

@@ -63,6 +63,7 @@ pub async fn store(client: &Client, random: &mut StdRng, count: i64) -> Vec<Row>
         );
         client.execute(&insert, &[&all]).await.unwrap();
     }
+    client.batch_execute("SELECT log.recount(); SELECT log.compact_counts(200)").await.unwrap();
     rows
 }
 
