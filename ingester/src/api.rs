@@ -19,6 +19,7 @@ mod request;
 mod serve;
 mod sql;
 mod store;
+mod tail;
 
 pub use access::{Access, Mode};
 pub use config::Config;

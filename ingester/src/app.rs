@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::receive::forbidden::Notes;
 use crate::receive::{self, Credentials, ForeignSenders, Listeners, Memory, Route, Routes, Tls};
 use crate::shards::Shards;
+use crate::store::query::tail::Tail;
 use crate::store::{Logins, OpenError, Pool};
 
 mod shard;
@@ -187,6 +188,7 @@ impl Ingester {
             shards = config.shards.len(),
             "started"
         );
+        let watching = Pool::for_watching(config.database.reader_url()?, config.http.query_timeout);
         let api = Api {
             all: queries,
             access,
@@ -194,6 +196,8 @@ impl Ingester {
             export_timeout: config.http.export_timeout,
             sql_rows: config.http.sql_rows,
             sql_bytes: config.http.sql_bytes.as_u64(),
+            tail: Tail::new(watching, config.http.tail_behind, stop.clone()),
+            watchers: Arc::new(Semaphore::new(config.http.tail_clients)),
             metrics: metrics.clone(),
             health,
         };

@@ -15,6 +15,7 @@ mod connect;
 mod copy;
 mod counts;
 mod delivered;
+mod feed;
 mod handover;
 mod json;
 pub mod lifecycle;

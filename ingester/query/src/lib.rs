@@ -33,6 +33,6 @@ pub use filter::Filter;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Order, Page};
 pub use parameters::Parameters;
 pub use slices::{Slice, slices};
-pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Scope, Sql};
+pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Scope, Sql, Stored};
 pub use strides::Strides;
 pub use tables::Tables;

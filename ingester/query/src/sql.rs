@@ -6,11 +6,13 @@ mod facets;
 mod failovers;
 mod histogram;
 mod page;
+mod stored;
 
 pub use context::{Among, Context};
 pub use facets::Facets;
 pub use failovers::Failovers;
 pub use histogram::Histogram;
+pub use stored::Stored;
 
 use chrono::{DateTime, Utc};
 use trunkline_record::{StreamId, Table};

@@ -12,10 +12,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 use super::{Api, Config};
 use crate::store::query::statement::{Bounds, Statement, StatementError};
+use crate::store::query::tail::Tail;
 use crate::store::{LoginError, Logins, Pool, PoolError};
 use tokens::Tokens;
 
@@ -122,6 +124,10 @@ pub(super) struct Asked {
     pub(super) sql_rows: u32,
     /// Bytes of them that are read from the database, at most.
     pub(super) sql_bytes: u64,
+    /// Rows as they are committed.
+    pub(super) tail: Tail,
+    /// Who may watch them at the same time.
+    pub(super) watchers: Arc<Semaphore>,
     caller: Caller,
     access: Access,
 }
@@ -149,6 +155,8 @@ impl FromRequestParts<Api> for Asked {
             export_timeout: api.export_timeout,
             sql_rows: api.sql_rows,
             sql_bytes: api.sql_bytes,
+            tail: api.tail.clone(),
+            watchers: Arc::clone(&api.watchers),
             caller,
             access: api.access.clone(),
         })

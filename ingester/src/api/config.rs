@@ -27,6 +27,10 @@ pub struct Config {
     pub sql_rows: u32,
     /// Bytes of them that are read from the database, at most; one row is held in memory.
     pub sql_bytes: ByteSize,
+    /// Clients that may watch rows as they are committed, at the same time.
+    pub tail_clients: usize,
+    /// Rows that such a client may be behind. If it is slower, it goes on at the newest ones and is told how many it missed.
+    pub tail_behind: u64,
 }
 
 impl Default for Config {
@@ -38,6 +42,8 @@ impl Default for Config {
             export_timeout: Duration::from_secs(3_600),
             sql_rows: 100_000,
             sql_bytes: ByteSize::mib(64),
+            tail_clients: 100,
+            tail_behind: 100_000,
         }
     }
 }

@@ -87,6 +87,15 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ),
         ("/api/v1/fleet", operation("How each cluster is", Vec::new(), &json("Fleet"))),
         (
+            "/api/v1/tail",
+            operation(
+                "Rows as they are committed, each once, as server-sent events: rows (an array of rows), skipped ({\"rows\": how many, or null}) and \
+                 problem, the end; ids are tokens to go on from",
+                parameters::tail(),
+                &[("text/event-stream", None)],
+            ),
+        ),
+        (
             "/api/v1/store",
             operation("What the store holds, and what becomes of it", Vec::new(), &json("Store")),
         ),

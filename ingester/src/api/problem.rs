@@ -108,7 +108,7 @@ impl From<QueryError> for Problem {
                     "{words}: the database is a hub, whose shards have it, or its schema is older"
                 ),
             ),
-            QueryError::Pool(_) => {
+            QueryError::Pool(_) | QueryError::Behind => {
                 tracing::warn!(%error, "a query could not be answered");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,

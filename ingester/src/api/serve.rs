@@ -1,6 +1,7 @@
 //! The routes, and the server that serves them.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,16 +11,18 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use super::{
     Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
-    me, metrics, openapi, sql, store,
+    me, metrics, openapi, sql, store, tail,
 };
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::Pool;
+use crate::store::query::tail::Tail;
 
 /// What endpoints work with.
 #[derive(Debug, Clone)]
@@ -36,6 +39,10 @@ pub struct Api {
     pub sql_rows: u32,
     /// Bytes of them that are read from the database, at most.
     pub sql_bytes: u64,
+    /// Rows as they are committed.
+    pub tail: Tail,
+    /// Who may watch them at the same time.
+    pub watchers: Arc<Semaphore>,
     /// What is counted.
     pub metrics: Metrics,
     /// What keeps the service from being ready.
@@ -61,6 +68,7 @@ fn router(api: Api) -> Router {
         ("/api/v1/logs", get(logs::logs)),
         ("/api/v1/sql", post(sql::sql)),
         ("/api/v1/store", get(store::store)),
+        ("/api/v1/tail", get(tail::tail)),
     ] {
         let endpoint = only(endpoint).layer(guarded.clone());
         router = router.route(path, counted(path, endpoint, &api.metrics));

@@ -11,6 +11,7 @@ use trunkline_record::{RecordSlots, Row, Table};
 
 use super::buffers::{Buffers, FULL, Filled};
 use super::counts::Counts;
+use super::feed::Feed;
 use super::pass::Part;
 use super::rejected::Rejected;
 use super::row::{COPY_HEADER, COPY_TRAILER, RowEncoder};
@@ -68,13 +69,15 @@ impl Copy {
         self.table
     }
 
-    /// Writes the table's records of a piece that aren't stored yet, and counts them; what can't be a row is added to `rejected`.
+    /// Writes the table's records of a piece that aren't stored yet, counts them, and tells `feed` of them; what can't be a row is added to
+    /// `rejected`.
     pub(super) async fn write(
         &mut self,
         part: &Part<'_>,
         inflater: &mut Inflater,
         rejected: &mut Rejected,
         counts: &mut Counts,
+        feed: &mut Feed,
     ) -> Result<Written, CopyError> {
         let Part { chunk, piece, .. } = *part;
         let unreadable = |error: &dyn std::fmt::Display| CopyError::Unreadable(error.to_string());
@@ -86,6 +89,7 @@ impl Copy {
         let mut written = Written::default();
         // The first position that may come: positions ascend, and stay within the forward chunk.
         let mut next = chunk.header.from;
+        feed.begin(self.table, chunk, piece.lo.max(part.skip_below));
         while let Some(row) = slots.read(&mut reader).map_err(|error| unreadable(&error))? {
             let position = slots.position();
             if position < next || position >= chunk.header.to {
@@ -103,6 +107,7 @@ impl Copy {
             }
             if position < part.skip_below || part.stored.has(position) {
                 written.duplicates += u64::from(self.table == FIRST);
+                feed.cut();
                 continue;
             }
             if chunk.source(slots.source()).is_none() {
@@ -112,15 +117,21 @@ impl Copy {
                 (Row::Record, None) if slots.table() == self.table => {
                     if !self.bounds.contains(slots.log_time()) {
                         rejected.record(chunk, &slots, &self.bounds.reason());
+                        feed.cut();
                         continue;
                     }
                     match encoder.encode(&slots, &mut self.out) {
                         Ok(()) => {
                             written.rows += 1;
                             counts.add(&sources, &slots);
+                            let (source, log_time) = (slots.source(), slots.log_time());
+                            feed.row(self.table, chunk, source, position, log_time);
                             written.newest = written.newest.max(Some(slots.log_time()));
                         }
-                        Err(error) => rejected.record(chunk, &slots, &error.to_string()),
+                        Err(error) => {
+                            rejected.record(chunk, &slots, &error.to_string());
+                            feed.cut();
+                        }
                     }
                 }
                 (Row::Record, None) => written.others[slots.table() as usize] = true,
@@ -132,6 +143,7 @@ impl Copy {
                 self.hand_over().await.map_err(CopyError::Database)?;
             }
         }
+        feed.end(self.table, chunk, piece.hi);
         Ok(written)
     }
 

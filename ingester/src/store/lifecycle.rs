@@ -12,6 +12,7 @@
 mod compress;
 mod config;
 mod counts;
+mod feed;
 mod hypertable_chunks;
 pub mod retention;
 mod seal;
@@ -53,6 +54,7 @@ fn steps(
         Box::<counts::Counts>::default(),
         Box::new(retention::Retention::new(retention, metrics.clone())),
         Box::new(seal::Seal::new(config.seal_after, metrics.clone())),
+        Box::new(feed::Trim),
         Box::new(compress::Compress::new(config.compress_after)),
     ]
 }

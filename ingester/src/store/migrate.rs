@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     11 "access" "0011_access.sql";
     12 "counts" "0012_counts.sql";
     13 "login" "0013_login.sql";
+    14 "feed" "0014_feed.sql";
 };
 
 /// Why the schema could not be brought up to date.

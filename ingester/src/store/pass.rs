@@ -19,6 +19,7 @@ use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
 use super::copy::{Copy, CopyError, FIRST, Written};
 use super::counts::Counts;
+use super::feed::Feed;
 use super::pool::Client;
 use super::rejected::Rejected;
 use super::row::copy_statement;
@@ -47,6 +48,8 @@ pub(super) struct Copied {
     pub newest: Option<i64>,
     /// What has to go to `log.rejected`.
     pub rejected: Rejected,
+    /// What those who watch are told.
+    pub feed: Feed,
 }
 
 /// The COPY of each table.
@@ -132,7 +135,8 @@ async fn write(
     counts: &mut Counts,
 ) -> Result<Written, Failure> {
     let piece = part.piece;
-    let written = copy.write(part, inflater, &mut copied.rejected, counts).await;
+    let feed = &mut copied.feed;
+    let written = copy.write(part, inflater, &mut copied.rejected, counts, feed).await;
     let written = written.map_err(|error| match error {
         CopyError::Database(error) => Failure::Database(error),
         CopyError::Unreadable(reason) => Failure::Unreadable { chunk: piece.chunk, reason },

@@ -93,6 +93,11 @@ impl Pool {
         Self::build(url, url.readers(), config.query_connections, session)
     }
 
+    /// For the one who looks whether something was committed: it doesn't wait for queries.
+    pub fn for_watching(url: &DatabaseUrl, timeout: Duration) -> Self {
+        Self::build(url, url.readers(), 1, query_session(timeout))
+    }
+
     /// For what the API itself has to look up: whose a token is.
     pub fn for_access(url: &DatabaseUrl) -> Self {
         let session = query_session(ACCESS_TIMEOUT);

@@ -15,6 +15,7 @@ mod row;
 mod running;
 pub mod statement;
 pub mod storage;
+pub mod tail;
 mod walk;
 
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Two round trips:
 //!
 //! 1. `BEGIN`; make the rows of new streams; lock the streams' rows, ascending, and read their positions; begin the COPY.
-//! 2. the COPY's data and end; what it adds to the counts; rejected records; the new positions; `COMMIT`.
+//! 2. the COPY's data and end; what it adds to the counts; rejected records; what those who watch are told; the new positions; `COMMIT`.
 //!
 //! Forward chunks of other senders are streams too, with their positions in `log.delivered_chunk` (see [`super::delivered`]); their
 //! statements go with the others, in a batch that has such.
@@ -28,6 +28,7 @@ use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
 use super::counts::{self, Counts};
 use super::delivered::{Delivered, DeliveredMoves, LOCK_CHUNKS, MOVE_CHUNKS, NEW_CHUNKS};
+use super::feed;
 use super::pass::{Copied, CopyStatements, Part, Pass};
 use super::pool::{Client, Pool, PoolError};
 use super::position::{Positions, Verdict};
@@ -112,6 +113,7 @@ struct Statements {
     copies: CopyStatements,
     reject: Statement,
     count: Statement,
+    feed: Statement,
 }
 
 /// What a transaction is going to do.
@@ -278,7 +280,7 @@ impl Transactions {
         self.counts.clear();
         let (copied, mut sink) =
             pass.copy(&parts, sink, &mut self.inflater, &mut self.counts).await?;
-        let Copied { rows, duplicates, newest, rejected } = copied;
+        let Copied { rows, duplicates, newest, rejected, feed } = copied;
         stored.rows = rows;
         stored.duplicates += duplicates;
         stored.newest = newest;
@@ -296,6 +298,12 @@ impl Transactions {
             }
             client.execute(&statements.reject, &rejected.parameters()).await
         };
+        let tell = async {
+            if feed.is_empty() {
+                return Ok(0);
+            }
+            client.execute(&statements.feed, &feed.parameters()).await
+        };
         let move_streams = async {
             if moves.is_empty() {
                 return Ok(0);
@@ -310,11 +318,12 @@ impl Transactions {
             client.execute(&statements.move_chunks, &delivered.parameters()).await
         };
         // Polled in this order, and so sent in this order.
-        let (copied, counted, rejected, moved, moved_chunks, committed) = tokio::join!(
+        let (copied, counted, rejected, told, moved, moved_chunks, committed) = tokio::join!(
             biased;
             sink.as_mut().finish(),
             count,
             reject,
+            tell,
             move_streams,
             move_chunks,
             client.batch_execute("COMMIT"),
@@ -322,6 +331,7 @@ impl Transactions {
         copied?;
         counted?;
         rejected?;
+        told?;
         moved?;
         moved_chunks?;
         committed?;
@@ -340,6 +350,7 @@ async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {
         copies: CopyStatements::prepare(client).await?,
         reject: client.prepare_cached(rejected::INSERT).await?,
         count: client.prepare_cached(counts::INSERT).await?,
+        feed: client.prepare_cached(feed::INSERT).await?,
     })
 }
 

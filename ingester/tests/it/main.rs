@@ -25,6 +25,7 @@ mod shards;
 mod sql;
 mod state;
 mod tables;
+mod tail;
 mod trouble;
 mod unordered;
 mod window;

@@ -14,14 +14,19 @@ async fn every_parameter_that_is_listed_is_understood() {
     let (service, _client, _database) = start(|_| {}).await;
     let description = description(&service).await;
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 10);
+    assert_eq!(paths.len(), 11);
     for (path, item) in paths.iter().filter(|(_, item)| item["get"].is_object()) {
         for parameter in item["get"]["parameters"].as_array().unwrap_or(&Vec::new()) {
             let name = parameter["name"].as_str().unwrap();
             // Whatever is wrong with this value, or missing beside it: the name isn't.
             let value = parameter["schema"]["enum"][0].as_str().unwrap_or("1");
             let asked = reqwest::Client::new().get(service.url(path)).query(&[(name, value)]);
-            let text = asked.send().await.unwrap().text().await.unwrap();
+            let answer = asked.send().await.unwrap();
+            if answer.status() == 200 {
+                // It may have no end.
+                continue;
+            }
+            let text = answer.text().await.unwrap();
             assert!(!text.contains("is unknown"), "{path} {name}: {text}");
         }
         let unlisted = reqwest::get(service.url(&format!("{path}?unlisted=1"))).await.unwrap();

@@ -89,7 +89,7 @@ impl Sql {
         }
     }
 
-    fn order(&mut self, scope: &Scope, limit: Option<&str>) {
+    pub(super) fn order(&mut self, scope: &Scope, limit: Option<&str>) {
         self.push(scope.order.by());
         if let Some(limit) = limit {
             self.push(" LIMIT ");

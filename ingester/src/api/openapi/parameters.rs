@@ -72,6 +72,16 @@ pub(super) fn failovers() -> Vec<Parameter> {
     all
 }
 
+pub(super) fn tail() -> Vec<Parameter> {
+    let mut all = filter();
+    all.push(one(
+        "after",
+        text(),
+        "The id of an event to go on behind, as Last-Event-ID; else from now on",
+    ));
+    all
+}
+
 /// What every endpoint takes that is about rows.
 fn filter() -> Vec<Parameter> {
     let mut all = vec![table()];

@@ -29,6 +29,9 @@ pub enum QueryError {
     /// The database has no such table: it is a hub, or older.
     #[error("{0}")]
     Missing(String),
+    /// A standby hasn't replayed yet what another one has.
+    #[error("the standby is behind another one")]
+    Behind,
     /// The server refused it, or went away.
     #[error("{}", describe(.0))]
     Database(tokio_postgres::Error),
