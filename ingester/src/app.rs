@@ -18,10 +18,11 @@ use crate::config::{self, Config};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::receive::forbidden::Notes;
-use crate::receive::{self, Credentials, ForeignSenders, Listeners, Memory, Route, Routes, Tls};
+use crate::receive::{self, Credentials, ForeignSenders, Listeners, Memory, Route, Routes};
 use crate::shards::Shards;
 use crate::store::query::tail::Tail;
 use crate::store::{Logins, OpenError, Pool};
+use crate::tls::{Names, Tls};
 
 mod shard;
 
@@ -37,6 +38,7 @@ pub struct Ingester {
     credentials: Credentials,
     routes: Routes,
     http: TcpListener,
+    http_tls: Option<Tls>,
     shards: Shards,
     queries: Pool,
     access: Access,
@@ -97,7 +99,10 @@ impl Ingester {
         let queries = Pool::for_queries(&config.database, reader, config.http.query_timeout);
         let logins = Logins::new(&config.database, config.http.query_timeout)?;
         let access = Access::new(&config.http, Pool::for_access(reader), logins);
-        let tls = config.forward.tls.as_ref().map(Tls::load).transpose()?;
+        let tls =
+            config.forward.tls.as_ref().map(|tls| Tls::load(tls, Names::FORWARD)).transpose()?;
+        let http_tls =
+            config.http.tls.as_ref().map(|tls| Tls::load(tls, Names::HTTP)).transpose()?;
         let credentials = Credentials::build(&config.forward.credentials)?;
         let routes = Routes::build(&config.forward.routes)?;
         let (address, setting) = (config.forward.listen, "forward.listen");
@@ -128,6 +133,7 @@ impl Ingester {
             credentials,
             routes,
             http,
+            http_tls,
             shards,
             queries,
             access,
@@ -156,6 +162,7 @@ impl Ingester {
             credentials,
             routes,
             http,
+            http_tls,
             shards,
             queries,
             access,
@@ -192,17 +199,20 @@ impl Ingester {
         let api = Api {
             all: queries,
             access,
+            searches: Pool::for_searches(config.database.url()?),
             query_timeout: config.http.query_timeout,
             export_timeout: config.http.export_timeout,
             sql_rows: config.http.sql_rows,
             sql_bytes: config.http.sql_bytes.as_u64(),
             tail: Tail::new(watching, config.http.tail_behind, stop.clone()),
             watchers: Arc::new(Semaphore::new(config.http.tail_clients)),
+            cors_origins: config.http.cors_origins.clone(),
             metrics: metrics.clone(),
             health,
         };
-        let mut api = tasks
-            .spawn(api::serve(http, api, stop.clone()).instrument(tracing::info_span!("http")));
+        let mut api = tasks.spawn(
+            api::serve(http, http_tls, api, stop.clone()).instrument(tracing::info_span!("http")),
+        );
 
         let is_open = tokio::select! {
             biased;

@@ -18,3 +18,4 @@ pub mod receive;
 mod secret;
 pub mod shards;
 pub mod store;
+pub mod tls;

@@ -19,7 +19,6 @@ mod places;
 mod route;
 pub mod routes;
 mod socket;
-mod tls;
 mod turns;
 
 pub use config::Config;
@@ -31,4 +30,3 @@ pub use memory::{Memory, MemoryPermit, PeerMemory};
 pub use places::Places;
 pub use route::{Route, Target, WriterGone};
 pub use routes::Routes;
-pub use tls::{Tls, TlsConfig};

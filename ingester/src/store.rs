@@ -31,6 +31,7 @@ mod position;
 pub mod query;
 mod rejected;
 mod row;
+pub mod searches;
 mod streams;
 mod tls;
 mod transaction;

@@ -30,7 +30,8 @@ Examples:
   trunkline logs --cluster orders --min-severity ERROR --from -1h
   trunkline logs --where \"sql_state_code LIKE '53%' AND message ILIKE '%disk%'\" --output csv > disk.csv
   trunkline histogram --cluster orders --from -1d --step 1h
-  trunkline facets user_name --from -1d --severity FATAL";
+  trunkline facets user_name --from -1d --severity FATAL
+  trunkline sql \"SELECT pod, count(*) FROM log.postgres WHERE log_time > now() - interval '1 hour' GROUP BY 1\"";
 
 /// What all commands have.
 #[derive(Debug, Args)]
@@ -80,6 +81,8 @@ pub enum Command {
     Histogram(HistogramArgs),
     /// The most frequent values of a column
     Facets(FacetsArgs),
+    /// The rows of a statement of your own
+    Sql(SqlArgs),
     /// The clusters that there are
     Clusters(TableArgs),
     /// A script that completes commands and flags in your shell
@@ -172,6 +175,19 @@ pub struct FacetsArgs {
     pub(crate) filter: FilterArgs,
     /// Values at most
     #[arg(long, short = 'n', value_name = "VALUES", default_value_t = 10)]
+    pub limit: u32,
+    #[command(flatten)]
+    pub(crate) print: TableArgs,
+}
+
+/// `sql`
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// One statement that reads; without it, or with -, it comes from standard input
+    #[arg(value_name = "STATEMENT")]
+    pub statement: Option<String>,
+    /// Rows at most
+    #[arg(long, short = 'n', value_name = "ROWS", default_value_t = 1_000)]
     pub limit: u32,
     #[command(flatten)]
     pub(crate) print: TableArgs,

@@ -13,6 +13,7 @@ mod profile;
 mod row;
 mod screen;
 mod service;
+mod sql;
 mod table;
 mod tables;
 
@@ -40,6 +41,7 @@ pub fn execute(cli: &Cli) -> Result<(), Failure> {
         Command::Logs(args) => logs::logs(&service, args, &mut screen)?,
         Command::Histogram(args) => tables::histogram(&service, args, &mut screen)?,
         Command::Facets(args) => tables::facets(&service, args, &mut screen)?,
+        Command::Sql(args) => sql::sql(&service, args, &mut screen)?,
         Command::Clusters(args) => tables::clusters(&service, args, &mut screen)?,
         Command::Completions { .. } => {}
     }

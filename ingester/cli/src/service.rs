@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use ureq::http::{Response, StatusCode};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, BodyReader};
@@ -32,6 +33,8 @@ pub struct Service {
 struct Problem {
     detail: String,
     parameter: Option<String>,
+    position: Option<u64>,
+    hint: Option<String>,
 }
 
 impl Service {
@@ -58,7 +61,24 @@ impl Service {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let answer = request.call().map_err(|error| self.unanswered(&error))?;
+        self.answer(request.call())
+    }
+
+    /// `POST path` with this content.
+    pub fn post(&self, path: &str, content: &Value) -> Result<BodyReader<'static>, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        request = request.header("content-type", "application/json");
+        self.answer(request.send(content.to_string()))
+    }
+
+    fn answer(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<BodyReader<'static>, Failure> {
+        let answer = answer.map_err(|error| self.unanswered(&error))?;
         if answer.status().is_success() {
             return Ok(answer.into_body().into_reader());
         }
@@ -103,7 +123,14 @@ fn refusal(answer: Response<Body>) -> Failure {
     let body = answer.into_body().read_to_vec().unwrap_or_default();
     let problem = serde_json::from_slice::<Problem>(&body).ok();
     let (detail, parameter) = match problem {
-        Some(problem) => (problem.detail, problem.parameter),
+        Some(Problem { mut detail, parameter, position, hint }) => {
+            // Of a statement the service says where, and PostgreSQL what may help.
+            if let (Some("sql"), Some(position)) = (parameter.as_deref(), position) {
+                detail.push_str(&format!(", at character {position}"));
+            }
+            detail.extend(hint.map(|hint| format!("; {hint}")));
+            (detail, parameter)
+        }
         None => (format!("the service answered {status}"), None),
     };
     match status {

@@ -8,6 +8,8 @@ use crate::{inert, row};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     columns: Vec<String>,
+    /// Columns whose texts are numbers.
+    numbers: Vec<bool>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -34,13 +36,22 @@ impl Cell {
 impl Table {
     /// With these columns.
     pub fn new(columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { columns: columns.into_iter().map(Into::into).collect(), rows: Vec::new() }
+        let columns = columns.into_iter().map(Into::into).collect();
+        Self { columns, ..Self::default() }
+    }
+
+    /// Says which columns hold numbers, where values come as texts.
+    pub fn align(&mut self, numbers: impl IntoIterator<Item = bool>) {
+        self.numbers = numbers.into_iter().collect();
     }
 
     /// Adds a row.
     pub fn push<'a>(&mut self, values: impl IntoIterator<Item = &'a Value>) {
         let mut row: Vec<_> = values.into_iter().map(Cell::of).collect();
         row.resize(self.columns.len(), Cell::default());
+        for (cell, number) in row.iter_mut().zip(&self.numbers) {
+            cell.number |= number;
+        }
         self.rows.push(row);
     }
 

@@ -3,15 +3,19 @@
 //! A caller is somebody by a token of `log.token`, or, where nothing else is configured, anybody. Either it sees all clusters, or it is
 //! answered by the database role of one tenant: see [`crate::store::Logins`].
 
+mod limits;
 mod tokens;
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 
 use super::problem::Problem;
@@ -19,6 +23,8 @@ use super::{Api, Config};
 use crate::store::query::statement::{Bounds, Statement, StatementError};
 use crate::store::query::tail::Tail;
 use crate::store::{LoginError, Logins, Pool, PoolError};
+pub use limits::LimitsConfig;
+use limits::{Limits, Place, TooMany};
 use tokens::Tokens;
 
 /// Who may ask.
@@ -59,12 +65,14 @@ struct Shared {
     mode: Option<Mode>,
     tokens: Tokens,
     logins: Logins,
+    limits: Limits,
 }
 
 impl Access {
     /// As the configuration says; `pool` looks tokens up, `logins` answer tenants.
     pub fn new(config: &Config, pool: Pool, logins: Logins) -> Self {
-        Self(Arc::new(Shared { mode: config.access, tokens: Tokens::new(pool), logins }))
+        let limits = Limits::new(config.limits);
+        Self(Arc::new(Shared { mode: config.access, tokens: Tokens::new(pool), logins, limits }))
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -93,6 +101,18 @@ impl Access {
         Ok(Caller { name, tenant: grant.tenant.map(Into::into), by: By::Token })
     }
 
+    /// A place among those who are being answered. Where anybody may ask nobody is told from another, and only connections are limited.
+    fn enter(&self, caller: &Caller, path: &str) -> Result<Option<Place>, Problem> {
+        if caller.by == By::Open {
+            return Ok(None);
+        }
+        let who = caller.tenant.as_ref().unwrap_or(&caller.name);
+        let place = self.0.limits.enter(who, path, Instant::now());
+        place.map(Some).map_err(|TooMany(wait)| {
+            Problem::too_many("more is being asked than this caller may ask at a time", wait)
+        })
+    }
+
     /// The database as the caller's role.
     async fn pool(&self, caller: &Caller, all: &Pool) -> Result<Pool, Problem> {
         let Some(tenant) = &caller.tenant else { return Ok(all.clone()) };
@@ -100,15 +120,28 @@ impl Access {
     }
 }
 
-/// Lets nobody through who isn't somebody, and says to what is behind it who it is.
+/// Lets nobody through who isn't somebody, or asks too much, and says to what is behind it who it is.
 pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
-    match api.access.caller(request.headers()).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
+    let caller = match api.access.caller(request.headers()).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let place = match api.access.enter(&caller, request.uri().path()) {
+        Ok(place) => place,
+        Err(problem) => return problem.into_response(),
+    };
+    request.extensions_mut().insert(caller);
+    let response = next.run(request).await;
+    if place.is_none() || response.body().size_hint().exact().is_some() {
+        return response;
     }
+    // A stream has its place until its end.
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _ = &place;
+            frame
+        }))
+    })
 }
 
 /// What an endpoint works with: the database as the caller's role, and how long that may take.

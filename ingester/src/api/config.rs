@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::Mode;
+use super::{LimitsConfig, Mode};
 use crate::config::Error;
+use crate::tls::TlsConfig;
 
 /// The HTTP listener.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,6 +19,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may ask; without it, this machine's programs.
     pub access: Option<Mode>,
+    /// TLS, when this section is there.
+    pub tls: Option<TlsConfig>,
+    /// Sites whose pages may ask from a browser, as `https://console.example.org`.
+    pub cors_origins: Vec<Origin>,
+    /// How much one tenant may ask.
+    pub limits: LimitsConfig,
     /// How long the database may work on one query.
     #[serde(with = "humantime_serde")]
     pub query_timeout: Duration,
@@ -33,10 +41,33 @@ pub struct Config {
     pub tail_behind: u64,
 }
 
+/// A site as browsers name it: scheme, host and port, and nothing else. There is none that means all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Origin(pub(super) HeaderValue);
+
+impl TryFrom<String> for Origin {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        const FORM: &str = "an origin is written https://host or https://host:port";
+        let host =
+            text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or(FORM)?;
+        let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b".-:[]".contains(&letter);
+        if host.is_empty() || !host.bytes().all(is_plain) {
+            return Err(FORM);
+        }
+        HeaderValue::try_from(&text).map(Self).map_err(|_| FORM)
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             access: None,
+            tls: None,
+            cors_origins: Vec::new(),
+            limits: LimitsConfig::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
             query_timeout: Duration::from_secs(30),
             export_timeout: Duration::from_secs(3_600),
@@ -58,6 +89,7 @@ impl Config {
             );
             return Err(Error::Invalid { setting: "http.listen", reason });
         }
+        self.limits.check()?;
         if self.sql_rows == 0 || !(1 << 16..=1 << 30).contains(&self.sql_bytes.as_u64()) {
             let reason = "must be from 64 KiB to 1 GiB, and http.sql_rows more than 0".to_owned();
             return Err(Error::Invalid { setting: "http.sql_bytes", reason });
@@ -79,6 +111,24 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_origin_is_one_site() {
+        let read = |text: &str| Origin::try_from(text.to_owned()).is_ok();
+        assert!(read("https://console.example.org") && read("http://[::1]:5173"));
+        for text in [
+            "*",
+            "null",
+            "",
+            "https://",
+            "https://a/b",
+            "https://*.example.org",
+            "a.example.org",
+            "ftp://a",
+        ] {
+            assert!(!read(text), "{text}");
+        }
+    }
 
     #[test]
     fn other_machines_reach_it_only_where_it_is_said_who_may_ask() {

@@ -36,6 +36,13 @@ fn description() -> OpenApi {
     for (path, operation) in operations() {
         paths.paths.insert(path.to_owned(), PathItem::new(HttpMethod::Get, operation));
     }
+    for (path, kind, operation) in searches() {
+        let item = PathItem::new(kind.clone(), operation.clone());
+        match paths.paths.get_mut(path) {
+            Some(there) => there.merge_operations(item),
+            None => drop(paths.paths.insert(path.to_owned(), item)),
+        }
+    }
     let sql = operation(
         "Rows of one statement",
         parameters::sql(),
@@ -104,6 +111,31 @@ fn operations() -> Vec<(&'static str, Operation)> {
     ]
 }
 
+/// What can be done about saved searches.
+fn searches() -> Vec<(&'static str, HttpMethod, Operation)> {
+    const ALL: &str = "/api/v1/searches";
+    const ONE: &str = "/api/v1/searches/{id}";
+    let json = |schema| [("application/json", Some(schema))];
+    let mut created = operation("Save a search", Vec::new(), &json("Search"));
+    if let Some(answer) = created.responses.responses.remove("200") {
+        created.responses.responses.insert("201".to_owned(), answer);
+    }
+    let full = problem("There are as many as there may be");
+    created.responses.responses.insert("409".to_owned(), full.into());
+    let mut deleted = operation("Delete a search", parameters::search(), &[]);
+    if let Some(answer) = deleted.responses.responses.remove("200") {
+        deleted.responses.responses.insert("204".to_owned(), answer);
+    }
+    let updated = operation("Change a search", parameters::search(), &json("Search"));
+    vec![
+        (ALL, HttpMethod::Get, operation("Saved searches", Vec::new(), &json("Searches"))),
+        (ALL, HttpMethod::Post, with_body(created, "Saved")),
+        (ONE, HttpMethod::Get, operation("A saved search", parameters::search(), &json("Search"))),
+        (ONE, HttpMethod::Put, with_body(updated, "Saved")),
+        (ONE, HttpMethod::Delete, deleted),
+    ]
+}
+
 fn operation(
     summary: &str,
     parameters: Vec<Parameter>,
@@ -123,6 +155,7 @@ fn operation(
         ("401", "Nobody is known by this Authorization, or there is none"),
         ("403", "Who asks may not read this"),
         ("404", "There is no such row, or the database, a hub, doesn't have this"),
+        ("429", "More is asked than this caller may ask at a time"),
         ("422", "The query takes longer than it may"),
         ("500", "The database could not answer"),
         ("503", "The database can't be reached"),

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 has them, `application/problem+json`: what the client may know. What only we should know goes to the log.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -19,14 +21,21 @@ pub(super) struct Problem {
     parameter: Option<String>,
     /// Where in its value, in characters from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<usize>,
+    position: Option<u32>,
     /// What may have been meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     suggestion: Option<String>,
-    /// What PostgreSQL calls it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sqlstate: Option<String>,
-    /// What PostgreSQL advises.
+    /// What PostgreSQL said beside its message.
+    #[serde(flatten)]
+    server: Option<Box<Said>>,
+    /// Seconds until another try makes sense.
+    #[serde(skip)]
+    retry_after: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Said {
+    sqlstate: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
@@ -40,8 +49,8 @@ impl Problem {
             parameter: None,
             position: None,
             suggestion: None,
-            sqlstate: None,
-            hint: None,
+            server: None,
+            retry_after: None,
         }
     }
 
@@ -53,9 +62,11 @@ impl Problem {
     /// With what the server said of a statement.
     pub(super) fn of_statement(self, refusal: &Refusal) -> Self {
         Self {
-            position: refusal.position.and_then(|at| usize::try_from(at).ok()),
-            sqlstate: Some(refusal.state.clone()),
-            hint: refusal.hint.clone(),
+            position: refusal.position,
+            server: Some(Box::new(Said {
+                sqlstate: refusal.state.clone(),
+                hint: refusal.hint.clone(),
+            })),
             ..self.about("sql")
         }
     }
@@ -63,6 +74,13 @@ impl Problem {
     /// Who asks isn't known.
     pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    /// Somebody asks more than it may.
+    pub(super) fn too_many(detail: impl Into<String>, wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+        Self { retry_after: Some(seconds), ..problem }
     }
 
     pub(super) fn is(&self, status: StatusCode) -> bool {
@@ -85,7 +103,7 @@ impl From<FilterError> for Problem {
     fn from(error: FilterError) -> Self {
         Self {
             parameter: Some(error.parameter.clone()),
-            position: error.position,
+            position: error.position.and_then(|at| u32::try_from(at).ok()),
             suggestion: error.suggestion.clone(),
             ..Self::bad_request(error.to_string())
         }
@@ -137,6 +155,9 @@ impl IntoResponse for Problem {
             // RFC 9110 asks for it, RFC 6750 says how.
             let challenge = HeaderValue::from_static("Bearer realm=\"trunkline\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

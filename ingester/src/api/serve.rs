@@ -6,23 +6,27 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower_http::cors::CorsLayer;
 
+use super::config::Origin;
+use super::listener::Listener;
 use super::problem::Problem;
 use super::{
     Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
-    me, metrics, openapi, sql, store, tail,
+    me, metrics, openapi, searches, sql, store, tail,
 };
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::Pool;
 use crate::store::query::tail::Tail;
+use crate::tls::Tls;
 
 /// What endpoints work with.
 #[derive(Debug, Clone)]
@@ -31,6 +35,10 @@ pub struct Api {
     pub all: Pool,
     /// Who may ask.
     pub access: Access,
+    /// Connections for searches that are saved.
+    pub searches: Pool,
+    /// Whose pages may ask from a browser, beside our own.
+    pub cors_origins: Vec<Origin>,
     /// How long the database may work on an answer.
     pub query_timeout: Duration,
     /// How long a stream of rows may take.
@@ -50,7 +58,13 @@ pub struct Api {
 }
 
 /// Serves on `listener` until `stop`, then finishes what was asked.
-pub async fn serve(listener: TcpListener, api: Api, stop: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    api: Api,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let listener = Listener::new(listener, tls, &stop)?;
     axum::serve(listener, router(api)).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
@@ -66,6 +80,11 @@ fn router(api: Api) -> Router {
         ("/api/v1/fleet", get(fleet::fleet)),
         ("/api/v1/histogram", get(histogram::histogram)),
         ("/api/v1/logs", get(logs::logs)),
+        ("/api/v1/searches", get(searches::list).post(searches::create)),
+        (
+            "/api/v1/searches/{id}",
+            get(searches::get).put(searches::update).delete(searches::delete),
+        ),
         ("/api/v1/sql", post(sql::sql)),
         ("/api/v1/store", get(store::store)),
         ("/api/v1/tail", get(tail::tail)),
@@ -82,13 +101,28 @@ fn router(api: Api) -> Router {
     ] {
         router = router.route(path, counted(path, only(endpoint), &api.metrics));
     }
-    router
+    // Without an origin nothing is said of any: a browser then keeps answers from other sites' pages.
+    let origins: Vec<_> = api.cors_origins.iter().map(|origin| origin.0.clone()).collect();
+    let cors = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::ACCEPT,
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(std::time::Duration::from_secs(600));
+    let has_origins = !api.cors_origins.is_empty();
+    let router = router
         .fallback(move |request: Request| async move {
             let response = console::console(request).await;
             metrics_of_all.http_request("other", response.status().as_u16());
             response
         })
-        .with_state(api)
+        .with_state(api);
+    if has_origins { router.layer(cors) } else { router }
 }
 
 /// Says of other methods, as a problem, that they aren't understood.

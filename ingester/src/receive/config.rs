@@ -8,10 +8,10 @@ use bytesize::ByteSize;
 use serde::Deserialize;
 use trunkline_forward::Limits;
 
-use super::TlsConfig;
 use super::credentials::CredentialConfig;
 use super::routes::RouteConfig;
 use crate::config::Error;
+use crate::tls::TlsConfig;
 
 /// The Forward listener, and what it may hold in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

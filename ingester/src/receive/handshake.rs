@@ -7,9 +7,9 @@ use tokio::io::AsyncWriteExt;
 use trunkline_forward::handshake::{Helo, Pong, SALT};
 use trunkline_forward::server::{Event, Server};
 
+use super::Context;
 use super::credentials::{Credential, Unknown};
 use super::socket::{Reader, Socket, Writer, plain, secured};
-use super::{Context, tls};
 use crate::chunk::Refusal;
 
 /// A connection whose client is known.
@@ -47,7 +47,7 @@ async fn shake(socket: Socket, context: &Context) -> Result<Option<Established>,
             };
             let certificates = socket.get_ref().1.peer_certificates();
             if let Some(certificate) = certificates.and_then(<[_]>::first) {
-                names = tls::names(certificate);
+                names = crate::tls::names(certificate);
             }
             secured(socket)
         }

@@ -16,8 +16,9 @@ use trunkline_forward::Limits;
 use super::forbidden::Notes;
 use super::places::Places;
 use super::socket::Socket;
-use super::{Credentials, ForeignSenders, Memory, Route, Tls, connection};
+use super::{Credentials, ForeignSenders, Memory, Route, connection};
 use crate::metrics::Metrics;
+use crate::tls::Tls;
 
 /// What every connection works with.
 #[derive(Debug, Clone)]

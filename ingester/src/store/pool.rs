@@ -104,6 +104,12 @@ impl Pool {
         Self::build(url, url.readers(), ACCESS_CONNECTIONS, session)
     }
 
+    /// For searches that are saved, and nothing else of what the API does.
+    pub fn for_searches(url: &DatabaseUrl) -> Self {
+        let session = format!("{WRITER}; SET statement_timeout = '10s'; SET TimeZone = 'UTC'");
+        Self::build(url, WRITERS, ACCESS_CONNECTIONS, session)
+    }
+
     /// Closes connections that nothing was asked on for so long.
     pub(super) fn close_idle(&self, longest: Duration) {
         self.pool.retain(|_, metrics| metrics.last_used() < longest);

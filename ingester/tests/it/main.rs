@@ -19,6 +19,7 @@ mod retention;
 mod roles;
 mod sealing;
 mod search;
+mod searches;
 mod sender;
 mod service;
 mod shards;

@@ -69,6 +69,36 @@ pub(super) fn schemas() -> Vec<Named> {
         ),
         ("Clusters", object(&[("clusters", array(cluster))])),
         (
+            "Search",
+            object(&[
+                ("id", formatted(SchemaFormat::Custom("uuid".to_owned()))),
+                ("name", plain(Type::String)),
+                ("query", plain(Type::String)),
+                ("created_at", time()),
+                ("created_by", plain(Type::String)),
+            ]),
+        ),
+        ("Searches", object(&[("searches", array(reference("Search")))])),
+        (
+            "Saved",
+            ObjectBuilder::new()
+                .property(
+                    "name",
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .min_length(Some(1))
+                        .max_length(Some(200)),
+                )
+                .property(
+                    "query",
+                    ObjectBuilder::new().schema_type(Type::String).max_length(Some(16_384)),
+                )
+                .required("name")
+                .required("query")
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+                .into(),
+        ),
+        (
             "Statement",
             ObjectBuilder::new()
                 .property("sql", plain(Type::String))

@@ -18,6 +18,13 @@ pub(super) fn logs() -> Vec<Parameter> {
     all
 }
 
+pub(super) fn search() -> Vec<Parameter> {
+    let mut id = one("id", text(), "As the list of searches has it");
+    id.parameter_in = ParameterIn::Path;
+    id.required = Required::True;
+    vec![id]
+}
+
 pub(super) fn sql() -> Vec<Parameter> {
     vec![one("format", choice(&["json", "ndjson", "csv"]), "As Accept says, unless given")]
 }

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use crate::authority::Authority;
 use serde_json::Value;
 use trunkline_harness::{Binary, Database, Store};
 use trunkline_it::{Pipeline, Sender, csvlog_record};
@@ -119,6 +120,108 @@ async fn filters_and_counts_are_the_services() {
     );
     let clusters = answer(&pipeline, &["clusters", "-o", "csv"]);
     assert!(clusters.lines().nth(1).unwrap().contains(",orders,"), "{clusters}");
+}
+
+/// An ingester's command, with its configuration; what it prints.
+#[track_caller]
+fn administer(pipeline: &Pipeline, arguments: &[&str]) -> String {
+    let config = pipeline.directory().join("ingester.toml");
+    let mut command = Binary::Ingester.command().unwrap();
+    let output = command.args(arguments).arg("--config").arg(config).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_is_asked_with_a_token_over_tls() {
+    let database = Store::database().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    authority.write(directory.path());
+    authority.issue(directory.path(), "server", "127.0.0.1");
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    let mut pipeline = Pipeline::new(database.url(), |config| config)
+        .unwrap()
+        .ingester_setting("http.access", "token")
+        .ingester_setting("http.tls.certificate", file("server.pem"))
+        .ingester_setting("http.tls.key", file("server.key"));
+    trunkline_it::migrate(&database).unwrap();
+    pipeline.start_ingester().unwrap();
+    let name = "a statement";
+    let token = administer(
+        &pipeline,
+        &["token", "create", "--all-clusters", "--name", name, "--expires", "1 hour"],
+    );
+    assert!(token.starts_with("trunkline_"), "{token}");
+    let url = pipeline.url("/").replace("http://", "https://");
+    let run = |token: &str, arguments: &[&str], input: &str| {
+        let mut command = Binary::Terminal.command().unwrap();
+        command
+            .env("TRUNKLINE_URL", &url)
+            .env("TRUNKLINE_TOKEN", token)
+            .env("XDG_CONFIG_HOME", "/nonexistent");
+        command.args(arguments).args(["--ca-file", &file("ca.pem")]);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    let statement = "SELECT n, 'a,b' AS t FROM generate_series(9, 11) AS n";
+    trunkline_harness::wait::eventually_true(
+        "an answer over TLS",
+        trunkline_it::PATIENCE,
+        || async { Ok(run(&token, &["sql", "SELECT 1"], "").status.success()) },
+    )
+    .await
+    .unwrap();
+    let text = |output: Output| String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        text(run(&token, &["sql", statement], "")),
+        "n   t\n 9  a,b\n10  a,b\n11  a,b\n(3 rows)\n"
+    );
+    assert_eq!(
+        text(run(&token, &["sql", "-n", "1", "-o", "csv"], statement)),
+        "n,t\r\n9,\"a,b\"\r\n"
+    );
+    assert_eq!(
+        text(run(&token, &["sql", "-", "-n1", "-o", "json"], statement)),
+        "{\"n\":\"9\",\"t\":\"a,b\"}\n"
+    );
+    refused(&run(&token, &["sql", "SELECT nothing"], ""), 3, &["nothing", "at character 8"]);
+    refused(&run(&token, &["sql", "DROP TABLE log.postgres"], ""), 3, &["SELECT"]);
+    refused(&run("trunkline_wrong", &["sql", "SELECT 1"], ""), 3, &["token"]);
+    // Another certificate is taken over without a restart: of an authority that the client doesn't know.
+    Authority::new().issue(directory.path(), "server", "127.0.0.1");
+    trunkline_harness::wait::eventually_true(
+        "the other certificate",
+        trunkline_it::PATIENCE,
+        || async { Ok(run(&token, &["sql", "SELECT 1"], "").status.code() == Some(4)) },
+    )
+    .await
+    .unwrap();
+    authority.issue(directory.path(), "server", "127.0.0.1");
+    trunkline_harness::wait::eventually_true(
+        "the first authority's",
+        trunkline_it::PATIENCE,
+        || async { Ok(run(&token, &["sql", "SELECT 1"], "").status.success()) },
+    )
+    .await
+    .unwrap();
+    let listed = administer(&pipeline, &["token", "list"]);
+    assert!(
+        listed.starts_with("1\tvalid\t") && listed.ends_with("\t(all clusters)\ta statement"),
+        "{listed}"
+    );
+    administer(&pipeline, &["token", "revoke", "1"]);
+    assert!(administer(&pipeline, &["token", "list"]).contains("revoked"));
+    trunkline_harness::wait::eventually_true(
+        "the token to be refused",
+        trunkline_it::PATIENCE,
+        || async { Ok(run(&token, &["sql", "SELECT 1"], "").status.code() == Some(3)) },
+    )
+    .await
+    .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

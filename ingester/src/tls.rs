@@ -1,4 +1,4 @@
-//! TLS of the Forward listener. Files that change are taken over without a restart.
+//! TLS of a listener. Files that change are taken over without a restart.
 
 use std::fs;
 use std::io;
@@ -19,7 +19,7 @@ use webpki::EndEntityCert;
 
 use crate::config::Error;
 
-/// `[forward.tls]`
+/// `[forward.tls]`, `[http.tls]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsConfig {
@@ -35,6 +35,29 @@ pub struct TlsConfig {
     pub client_certificate_optional: bool,
 }
 
+/// How the settings of one listener are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    certificate: Setting,
+    key: Setting,
+    client_ca: Setting,
+}
+
+impl Names {
+    /// `[forward.tls]`
+    pub const FORWARD: Self = Self {
+        certificate: "forward.tls.certificate",
+        key: "forward.tls.key",
+        client_ca: "forward.tls.client_ca",
+    };
+    /// `[http.tls]`
+    pub const HTTP: Self = Self {
+        certificate: "http.tls.certificate",
+        key: "http.tls.key",
+        client_ca: "http.tls.client_ca",
+    };
+}
+
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -45,6 +68,7 @@ pub struct Tls(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: TlsConfig,
+    names: Names,
     current: RwLock<Arc<ServerConfig>>,
 }
 
@@ -53,12 +77,12 @@ impl Tls {
     ///
     /// # Errors
     /// Names the file that can't be used.
-    pub fn load(config: &TlsConfig) -> Result<Self, Error> {
+    pub fn load(config: &TlsConfig, names: Names) -> Result<Self, Error> {
         let current =
-            RwLock::new(Arc::new(server_config(config).map_err(|(setting, error)| {
+            RwLock::new(Arc::new(server_config(config, names).map_err(|(setting, error)| {
                 Error::Invalid { setting, reason: error.to_string() }
             })?));
-        Ok(Self(Arc::new(Shared { config: config.clone(), current })))
+        Ok(Self(Arc::new(Shared { config: config.clone(), names, current })))
     }
 
     /// Takes connections with the certificate of now.
@@ -75,7 +99,7 @@ impl Tls {
             if modified == seen {
                 continue;
             }
-            match server_config(&self.0.config) {
+            match server_config(&self.0.config, self.0.names) {
                 Ok(config) => {
                     seen = modified;
                     *self.0.current.write().unwrap_or_else(PoisonError::into_inner) =
@@ -100,10 +124,9 @@ impl Tls {
 
 type Setting = &'static str;
 
-fn server_config(config: &TlsConfig) -> Result<ServerConfig, (Setting, io::Error)> {
-    let chain =
-        certificates(&config.certificate).map_err(|error| ("forward.tls.certificate", error))?;
-    let key_setting = |error| ("forward.tls.key", error);
+fn server_config(config: &TlsConfig, names: Names) -> Result<ServerConfig, (Setting, io::Error)> {
+    let chain = certificates(&config.certificate).map_err(|error| (names.certificate, error))?;
+    let key_setting = |error| (names.key, error);
     let key = PrivateKeyDer::from_pem_file(&config.key)
         .map_err(|error| key_setting(named(&config.key, &error)))?;
     let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::ring::default_provider());
@@ -113,7 +136,7 @@ fn server_config(config: &TlsConfig) -> Result<ServerConfig, (Setting, io::Error
     let builder = match &config.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let setting = |error| ("forward.tls.client_ca", error);
+            let setting = |error| (names.client_ca, error);
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(certificates(path).map_err(setting)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
@@ -141,7 +164,7 @@ fn named(path: &Path, error: &dyn std::fmt::Display) -> io::Error {
 }
 
 /// The names that a client's certificate bears: DNS names and URIs among its subject alternative names.
-pub(super) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
+pub(crate) fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok(certificate) = EndEntityCert::try_from(certificate) else { return Vec::new() };
     let dns = certificate.valid_dns_names().map(str::to_owned);
     dns.chain(certificate.valid_uri_names().map(str::to_owned)).collect()
