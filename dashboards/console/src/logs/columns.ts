@@ -55,13 +55,37 @@ export function columnOf(name: string): Column {
 /** Pixels at least, so that a column can be found again. */
 export const NARROWEST = 40;
 
+/** The one that takes what is left. */
+function flexible(names: string[]): string | undefined {
+  return names.includes("message") ? "message" : names.at(-1);
+}
+
+const LEAST_MESSAGE = 240;
+
+function widthOf(name: string, names: string[], widths: Record<string, number>): number {
+  return name === flexible(names) ? Math.max(widths[name] ?? 0, LEAST_MESSAGE) : (widths[name] ?? columnOf(name).width);
+}
+
+export function leastWidth(names: string[], widths: Record<string, number>): number {
+  return names.reduce((sum, name) => sum + widthOf(name, names, widths), 0);
+}
+
+/** Those that fit beside an open record: what and when first, the others as there is room. */
+export function fitting(names: string[], widths: Record<string, number>, room: number): string[] {
+  const needed = new Set(["log_time", "error_severity", "message"]);
+  const kept = [...names];
+  for (let at = kept.length - 1; at >= 0 && leastWidth(kept, widths) > room; at -= 1) {
+    if (!needed.has(kept[at] ?? "")) kept.splice(at, 1);
+  }
+  return kept;
+}
+
 /** The widths as a grid has them. The message, or else the last one, takes what is left. */
 export function template(names: string[], widths: Record<string, number>): string {
-  const flexible = names.includes("message") ? "message" : names.at(-1);
   return names
     .map((name) => {
-      if (name === flexible) return `minmax(${Math.max(widths[name] ?? 0, 240)}px, 1fr)`;
-      return `${widths[name] ?? columnOf(name).width}px`;
+      const width = `${widthOf(name, names, widths)}px`;
+      return name === flexible(names) ? `minmax(${width}, 1fr)` : width;
     })
     .join(" ");
 }

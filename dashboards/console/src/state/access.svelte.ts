@@ -25,7 +25,7 @@ class Access {
     if (!response?.ok || !response.headers.get("content-type")?.includes("json")) return;
     const me: Me = await response.json();
     this.me = me;
-    if (me.authenticated === false && me.access !== "open") this.refused();
+    if (!me.authenticated && (me.login.token || me.login.oidc)) this.refused();
     else [this.needed, this.wrong] = [false, false];
   }
 

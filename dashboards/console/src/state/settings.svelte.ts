@@ -37,22 +37,29 @@ export const settings = $state<Stored>(read());
 
 export const defaults: Readonly<Stored> = DEFAULTS;
 
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function theme(): "light" | "dark" {
+  return settings.theme === "system" ? (dark.matches ? "dark" : "light") : settings.theme;
+}
+
+/** What is on the screen, before anything is drawn. */
+export const shown = $state({ theme: theme() });
+document.documentElement.dataset.theme = shown.theme;
+
 /** Writes what changes, and shows the theme. To be called once, within an effect root. */
 export function keepSettings(): void {
+  const show = () => {
+    shown.theme = theme();
+    document.documentElement.dataset.theme = shown.theme;
+  };
+  dark.addEventListener("change", show);
+  $effect(show);
   $effect(() => {
     try {
       localStorage.setItem(KEY, JSON.stringify(settings));
     } catch {
       // Full, or forbidden: then it is not remembered.
     }
-  });
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  let system = $state(dark.matches);
-  dark.addEventListener("change", () => {
-    system = dark.matches;
-  });
-  $effect(() => {
-    const theme = settings.theme === "system" ? (system ? "dark" : "light") : settings.theme;
-    document.documentElement.dataset.theme = theme;
   });
 }
