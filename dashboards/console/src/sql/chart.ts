@@ -22,7 +22,7 @@ export function chartOf(answer: SqlAnswer): Chart | null {
   if (at < 0 || numbers.length === 0) return null;
   const isTime = kinds[at] === "time";
   const by = kinds.indexOf("text");
-  const toNumber = (value: unknown) => (isTime ? Date.parse(String(value)) / 1_000 : Number(value));
+  const toNumber = (value: unknown) => (isTime ? moment(String(value)) : Number(value));
   const x = [...new Set(answer.rows.map((row) => toNumber(row[at])))].filter(Number.isFinite).sort((a, b) => a - b);
   const place = new Map(x.map((value, index) => [value, index]));
   const lines = new Map<string, (number | null)[]>();
@@ -42,4 +42,9 @@ export function chartOf(answer: SqlAnswer): Chart | null {
     }
   }
   return { isTime, x, lines: [...lines].map(([name, values]) => ({ name, values })) };
+}
+
+/** `2026-11-22 10:00:00.5+00`, as psql shows it, in seconds. */
+function moment(text: string): number {
+  return Date.parse(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00")) / 1_000;
 }
