@@ -10,6 +10,7 @@ mod jsonlog;
 mod parse;
 mod pipeline;
 mod report;
+mod scale;
 mod seal;
 mod stderr;
 mod versus;
@@ -23,6 +24,7 @@ async fn main() -> Result<()> {
     let report = Report::from_environment()?;
     parse::run(&report)?;
     versus::run(&report).await?;
+    scale::run(&report).await?;
     fluent_bit::run(&report).await?;
     seal::run(&report).await
 }

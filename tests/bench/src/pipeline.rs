@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use tokio_postgres::Client;
 use trunkline_harness::{
     Binary, CollectorConfig, Database, IngesterConfig, PostgresServer, Process, eventually,
 };
@@ -51,13 +52,15 @@ pub fn write_logs(directory: &Path, rows: usize, files: usize) -> Result<Logs> {
     Ok(Logs { bytes, rows })
 }
 
-/// Starts both services on the logs and waits until each byte of them is accounted for.
+/// Starts both services on the logs and waits until each byte of them is accounted for. Logs that the database has already are new to it
+/// as those of another `pod`.
 pub async fn run(
     server: &PostgresServer,
     database: &Database,
     directory: &Path,
     logs: &Logs,
     connections: usize,
+    pod: &str,
 ) -> Result<Run> {
     let work = tempfile::tempdir().context("make a directory for the run")?;
     // Records of some days ago are sealed, and that is another benchmark.
@@ -66,7 +69,7 @@ pub async fn run(
         .set("lifecycle.seal_after", "1000days");
     let collector = CollectorConfig::new(&ingester.forward_address(), &work.path().join("state"))?
         .set("source.cluster", "bench")
-        .set("source.pod", "bench-0")
+        .set("source.pod", pod)
         .files(&directory.join("*.csv").display().to_string(), "csvlog");
     let ingester_log = work.path().join("ingester.log");
     let ready = ingester.http_url("/health/ready");
@@ -80,6 +83,7 @@ pub async fn run(
 
     let client = database.connect().await?;
     client.batch_execute("CHECKPOINT").await?;
+    let rows_before = rows(&client).await?;
     let database_before = server.cpu_seconds()?;
     let ingester_before = ingester.cpu_seconds()?;
     let start = Instant::now();
@@ -96,7 +100,10 @@ pub async fn run(
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
         let sum = client
-            .query_one("SELECT coalesce(sum(position), 0)::bigint FROM log.stream", &[])
+            .query_one(
+                "SELECT coalesce(sum(position), 0)::bigint FROM log.stream WHERE pod = $1",
+                &[&pod],
+            )
             .await?;
         stored = u64::try_from(sum.get::<_, i64>(0))?;
     }
@@ -109,11 +116,15 @@ pub async fn run(
         collector_rss: collector.peak_rss_bytes()? as f64,
         ingester_rss: ingester.peak_rss_bytes()? as f64,
     };
-    let count = client.query_one("SELECT count(*) FROM log.postgres", &[]).await?.get::<_, i64>(0);
+    let count = rows(&client).await? - rows_before;
     ensure!(count == i64::try_from(logs.rows)?, "{count} rows of {} records", logs.rows);
     collector.terminate_and_wait(Duration::from_secs(30))?;
     ingester.terminate_and_wait(Duration::from_secs(30))?;
     Ok(run)
+}
+
+async fn rows(client: &Client) -> Result<i64> {
+    Ok(client.query_one("SELECT count(*) FROM log.postgres", &[]).await?.get(0))
 }
 
 /// Whether a GET is answered with 200. A whole HTTP client would be more than the question needs.

@@ -23,7 +23,7 @@ pub async fn run(report: &Report) -> Result<()> {
     let logs = pipeline::write_logs(directory.path(), report.rows, 1)?;
     let database = store.create_database().await?;
     progress(&format!("storing {} records", logs.rows));
-    pipeline::run(server, &database, directory.path(), &logs, 1).await?;
+    pipeline::run(server, &database, directory.path(), &logs, 1, "bench-0").await?;
     let client = database.connect().await?;
 
     // Whatever today is, by then their time has passed.

@@ -49,7 +49,8 @@ pub async fn run(report: &Report) -> Result<()> {
             ));
             let database = store.create_database().await?;
             let run =
-                pipeline::run(server, &database, directory.path(), &logs, connections).await?;
+                pipeline::run(server, &database, directory.path(), &logs, connections, "bench-0")
+                    .await?;
             let pieces = match &pieces {
                 Some(pieces) => pieces,
                 None => pieces.insert(copy::export(server, &database.connect().await?).await?),
@@ -108,7 +109,7 @@ fn costs(
 }
 
 /// A fresh database with the store's tables and nothing in them.
-async fn migrated(store: &Store) -> Result<Database> {
+pub async fn migrated(store: &Store) -> Result<Database> {
     let database = store.create_database().await?;
     let work = tempfile::tempdir()?;
     let config = IngesterConfig::new(database.url())?.write(work.path())?;

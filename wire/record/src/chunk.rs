@@ -47,6 +47,9 @@ pub struct ChunkBuilder {
     limits: ChunkLimits,
     compressor: Compressor,
     entries: Vec<u8>,
+    /// Room to compress into. A chunk takes a tenth of what zstd wants to have, so it gets memory of its own size afterwards, and
+    /// no pages are asked for and given back for each.
+    compressed: Vec<u8>,
     from: u64,
     records: u32,
     rejected: u32,
@@ -76,6 +79,7 @@ impl ChunkBuilder {
             limits,
             compressor: Compressor::new(limits.level),
             entries: Vec::new(),
+            compressed: Vec::new(),
             from: 0,
             records: 0,
             rejected: 0,
@@ -156,12 +160,14 @@ impl ChunkBuilder {
     /// # Errors
     /// When zstd can't compress, which only a lack of memory makes it say.
     pub fn finish(&mut self, to: u64) -> Result<SealedChunk, Error> {
-        let mut compressed = Vec::new();
-        self.compressor.compress(&self.entries, &mut compressed)?;
-        compressed.shrink_to_fit();
+        self.compressed.clear();
+        // After a record that was larger than a chunk.
+        self.compressed.shrink_to(self.limits.bytes.saturating_mul(2));
+        self.compressor.compress(&self.entries, &mut self.compressed)?;
+        let entries = self.compressed.as_slice().into();
         let (from, records, rejected) = (self.from, self.records, self.rejected);
         self.begin(to);
-        Ok(SealedChunk { from, to, records, rejected, entries: compressed })
+        Ok(SealedChunk { from, to, records, rejected, entries })
     }
 
     fn flow(&self) -> ControlFlow<()> {
