@@ -46,9 +46,14 @@ struct Session {
 impl Generator {
     /// The log of this seed, its records `step_millis` apart on average.
     pub fn new(seed: u64, step_millis: i64) -> Self {
+        Self::starting(seed, step_millis, START_MILLIS)
+    }
+
+    /// The same from this moment on, in milliseconds since 1970.
+    pub fn starting(seed: u64, step_millis: i64, start_millis: i64) -> Self {
         let mut generator = Self {
             random: StdRng::seed_from_u64(seed),
-            millis: START_MILLIS,
+            millis: start_millis,
             step_millis,
             sessions: Vec::new(),
             line: String::new(),

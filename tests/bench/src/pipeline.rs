@@ -62,10 +62,23 @@ pub async fn run(
     connections: usize,
     pod: &str,
 ) -> Result<Run> {
+    run_counting(server, database, directory, logs, connections, true).await
+}
+
+/// The same with or without counts.
+pub async fn run_counting(
+    server: &PostgresServer,
+    database: &Database,
+    directory: &Path,
+    logs: &Logs,
+    connections: usize,
+    counts: bool,
+) -> Result<Run> {
     let work = tempfile::tempdir().context("make a directory for the run")?;
     // Records of some days ago are sealed, and that is another benchmark.
     let ingester = IngesterConfig::new(database.url())?
         .set("database.connections", connections)
+        .set("database.counts", counts)
         .set("lifecycle.seal_after", "1000days");
     let collector = CollectorConfig::new(&ingester.forward_address(), &work.path().join("state"))?
         .set("source.cluster", "bench")

@@ -12,6 +12,8 @@ pub struct Report {
     only: String,
     /// Records that a run moves.
     pub rows: usize,
+    /// The same, where somebody says it.
+    pub given_rows: Option<usize>,
     /// Runs of each side.
     pub repeat: usize,
 }
@@ -25,7 +27,9 @@ impl Report {
             }
             _ => Ok(default),
         };
+        let is_given = env::var("ROWS").is_ok_and(|rows| !rows.is_empty());
         Ok(Self {
+            given_rows: is_given.then(|| number("ROWS", 1)).transpose()?,
             only: env::var("ONLY").unwrap_or_default(),
             rows: number("ROWS", 300_000)?.max(1),
             repeat: number("REPEAT", 3)?.max(1),
@@ -37,23 +41,46 @@ impl Report {
         names.iter().any(|name| name.starts_with(&self.only) || self.only.starts_with(name))
     }
 
+    /// Prints the 99th percentile of `values`, with the median, the least and the greatest.
+    pub fn percentile(&self, name: &str, unit: &str, values: &[f64], more: Value) -> Result<()> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted.get(sorted.len() / 2).map_or(f64::NAN, |value| round(*value));
+        let nearest = (sorted.len() * 99).div_ceil(100).saturating_sub(1);
+        self.print(name, unit, &sorted, nearest, json!({"p50": median}), more)
+    }
+
     /// Prints the median of `values`, with the least and the greatest.
     pub fn figure(&self, name: &str, unit: &str, values: &[f64], more: Value) -> Result<()> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        self.print(name, unit, &sorted, sorted.len() / 2, json!({}), more)
+    }
+
+    fn print(
+        &self,
+        name: &str,
+        unit: &str,
+        sorted: &[f64],
+        place: usize,
+        besides: Value,
+        more: Value,
+    ) -> Result<()> {
         if !name.starts_with(&self.only) {
             return Ok(());
         }
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
         let at = |index: usize| sorted.get(index).map_or(f64::NAN, |value| round(*value));
         let mut line = Map::new();
         line.insert("name".into(), name.into());
-        line.insert("value".into(), json!(at(sorted.len() / 2)));
+        line.insert("value".into(), json!(at(place)));
         line.insert("unit".into(), unit.into());
         line.insert("min".into(), json!(at(0)));
         line.insert("max".into(), json!(at(sorted.len().saturating_sub(1))));
         line.insert("runs".into(), json!(sorted.len()));
-        if let Value::Object(more) = more {
-            line.extend(more);
+        for further in [besides, more] {
+            if let Value::Object(further) = further {
+                line.extend(further);
+            }
         }
         let mut out = std::io::stdout().lock();
         writeln!(out, "{}", Value::Object(line))
