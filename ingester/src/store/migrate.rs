@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     12 "counts" "0012_counts.sql";
     13 "login" "0013_login.sql";
     14 "feed" "0014_feed.sql";
+    15 "counts_alone" "0015_counts_alone.sql";
 };
 
 /// Why the schema could not be brought up to date.

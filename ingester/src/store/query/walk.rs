@@ -9,13 +9,13 @@ use std::pin::Pin;
 
 use futures_util::TryStreamExt;
 use tokio_postgres::{Row, RowStream};
-use trunkline_query::{Filter, Scope, Slice, Sql, slices};
+use trunkline_query::{Filter, Order, Scope, Slice, Sql, slices};
 
 use super::running::{QueryError, Running};
 use super::{boundaries, row};
 
 /// Rows that are looked at before an index is asked: a few milliseconds' work.
-const FIRST: u32 = 5_000;
+const FIRST: u32 = 2_500;
 
 /// Rows on their way.
 pub(super) struct Walk {
@@ -68,7 +68,13 @@ impl Walk {
     /// The next statement to ask; of those that only explain, all that there could be.
     fn next_statement(&mut self) -> Option<Sql> {
         if let (true, Some(wanted), Some(slice)) = (self.first, self.wanted, self.slices.front()) {
-            let scope = Scope { slice: *slice, ..self.scope };
+            // The first hypertable chunk is one that was made ahead of time and has no rows, so the next ones count too.
+            let next = self.slices.get(1).unwrap_or(slice);
+            let slice = match self.scope.order {
+                Order::Desc => Slice { from: next.from, ..*slice },
+                Order::Asc => Slice { to: next.to, ..*slice },
+            };
+            let scope = Scope { slice, ..self.scope };
             return Some(Sql::rows_of_first(&self.filter, &scope, FIRST, wanted));
         }
         let scope = Scope { slice: self.slices.pop_front()?, ..self.scope };
