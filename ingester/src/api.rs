@@ -23,6 +23,6 @@ mod sql;
 mod store;
 mod tail;
 
-pub use access::{Access, LimitsConfig, Mode};
+pub use access::{Access, LimitsConfig, Mode, OidcConfig};
 pub use config::Config;
 pub use serve::{Api, serve};

@@ -98,7 +98,7 @@ impl Ingester {
         let reader = config.database.reader_url()?;
         let queries = Pool::for_queries(&config.database, reader, config.http.query_timeout);
         let logins = Logins::new(&config.database, config.http.query_timeout)?;
-        let access = Access::new(&config.http, Pool::for_access(reader), logins);
+        let access = Access::new(&config.http, Pool::for_access(reader), logins)?;
         let tls =
             config.forward.tls.as_ref().map(|tls| Tls::load(tls, Names::FORWARD)).transpose()?;
         let http_tls =
@@ -226,7 +226,7 @@ impl Ingester {
             },
         };
         if is_open {
-            if config.http.access.is_none() {
+            if config.http.is_unset() {
                 tracing::warn!(
                     listen = %config.http.listen,
                     "http.access isn't set: queries are answered to this machine's programs only, whichever they are"

@@ -4,6 +4,7 @@
 //! answered by the database role of one tenant: see [`crate::store::Logins`].
 
 mod limits;
+mod oidc;
 mod tokens;
 
 use std::sync::Arc;
@@ -20,11 +21,14 @@ use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 use super::{Api, Config};
+use crate::config::Error;
 use crate::store::query::statement::{Bounds, Statement, StatementError};
 use crate::store::query::tail::Tail;
 use crate::store::{LoginError, Logins, Pool, PoolError};
 pub use limits::LimitsConfig;
 use limits::{Limits, Place, TooMany};
+pub use oidc::OidcConfig;
+use oidc::{Oidc, Refused};
 use tokens::Tokens;
 
 /// Who may ask.
@@ -43,6 +47,7 @@ pub enum Mode {
 pub(super) enum By {
     Open,
     Token,
+    Oidc,
 }
 
 /// Somebody who asks.
@@ -64,19 +69,31 @@ struct Shared {
     /// As it was configured; without it only this machine's programs reach the listener.
     mode: Option<Mode>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
     logins: Logins,
     limits: Limits,
 }
 
 impl Access {
     /// As the configuration says; `pool` looks tokens up, `logins` answer tenants.
-    pub fn new(config: &Config, pool: Pool, logins: Logins) -> Self {
+    ///
+    /// # Errors
+    /// Names the file that can't be used.
+    pub fn new(config: &Config, pool: Pool, logins: Logins) -> Result<Self, Error> {
         let limits = Limits::new(config.limits);
-        Self(Arc::new(Shared { mode: config.access, tokens: Tokens::new(pool), logins, limits }))
+        let oidc = config.oidc.as_ref().map(Oidc::new).transpose()?;
+        let (mode, tokens) = (config.mode(), Tokens::new(pool));
+        Ok(Self(Arc::new(Shared { mode, tokens, oidc, logins, limits })))
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.0.mode != Some(Mode::Token)
+    }
+
+    /// How a console logs somebody in: the provider, and what the console calls itself to it.
+    pub(super) fn provider(&self) -> Option<(&str, &str)> {
+        let config = &self.0.oidc.as_ref()?.config;
+        Some((&config.issuer, &config.client_id))
     }
 
     /// Who asks with these headers.
@@ -93,6 +110,11 @@ impl Access {
         let Some(token) = bearer(headers) else {
             return Err(Problem::unauthorized("a token is needed: Authorization: Bearer …"));
         };
+        if let Some(oidc) = self.0.oidc.as_ref().filter(|_| !Tokens::is_ours(token)) {
+            let identity = oidc.identify(token).await?;
+            let (name, tenant) = (identity.name.into(), identity.tenant.map(Into::into));
+            return Ok(Caller { name, tenant, by: By::Oidc });
+        }
         let grant = self.0.tokens.find(token).await.map_err(|error| unreachable(&error))?;
         let grant = grant.ok_or_else(|| {
             Problem::unauthorized("the token isn't known, has expired or was revoked")
@@ -226,6 +248,20 @@ fn is_of_this_machine(headers: &HeaderMap) -> bool {
 fn unreachable(error: &PoolError) -> Problem {
     tracing::warn!(%error, "a token could not be looked up");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the database can't be reached at the moment")
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            Refused::Invalid(_) => Self::unauthorized(detail),
+            Refused::NoTenant => Self::new(StatusCode::FORBIDDEN, detail),
+            Refused::Unavailable(_) => {
+                let detail = "the identity provider can't be asked for its keys at the moment";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            }
+        }
+    }
 }
 
 impl From<LoginError> for Problem {

@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{LimitsConfig, Mode};
+use super::{LimitsConfig, Mode, OidcConfig};
 use crate::config::Error;
 use crate::tls::TlsConfig;
 
@@ -19,6 +19,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Who may ask; without it, this machine's programs.
     pub access: Option<Mode>,
+    /// Who vouches for callers, when this section is there.
+    pub oidc: Option<OidcConfig>,
     /// TLS, when this section is there.
     pub tls: Option<TlsConfig>,
     /// Sites whose pages may ask from a browser, as `https://console.example.org`.
@@ -65,6 +67,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             access: None,
+            oidc: None,
             tls: None,
             cors_origins: Vec::new(),
             limits: LimitsConfig::default(),
@@ -80,8 +83,26 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Who may ask: who is vouched for is asked who it is.
+    pub(super) fn mode(&self) -> Option<Mode> {
+        self.access.or(self.oidc.as_ref().map(|_| Mode::Token))
+    }
+
+    /// Whether nothing says who may ask.
+    pub(crate) fn is_unset(&self) -> bool {
+        self.mode().is_none()
+    }
+
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.access.is_none() && !self.listen.ip().to_canonical().is_loopback() {
+        if let Some(oidc) = &self.oidc {
+            oidc.check()?;
+            if self.access == Some(Mode::Open) {
+                let reason = "\"open\" asks nobody who it is, and http.oidc says who may be asked";
+                let (setting, reason) = ("http.access", reason.to_owned());
+                return Err(Error::Invalid { setting, reason });
+            }
+        }
+        if self.mode().is_none() && !self.listen.ip().to_canonical().is_loopback() {
             let reason = format!(
                 "{} can be reached from other machines, and nothing says who may ask: set http.access to \"token\", or to \"open\" \
                  where the network lets nobody else in; without it, listen is an address of this machine alone, as 127.0.0.1:8080",

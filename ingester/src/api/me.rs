@@ -16,7 +16,10 @@ pub(super) async fn me(
     given: Given,
 ) -> Result<Response, Problem> {
     given.parameters()?.finish()?;
-    let login = json!({ "token": !api.access.is_open(), "oidc": null });
+    let provider = api.access.provider();
+    let oidc =
+        provider.map(|(issuer, client_id)| json!({ "issuer": issuer, "client_id": client_id }));
+    let login = json!({ "token": !api.access.is_open(), "oidc": oidc });
     let body = match api.access.caller(&headers).await {
         Ok(caller) => json!({
             "authenticated": true, "name": &*caller.name, "tenant": caller.tenant.as_deref(), "access": caller.by, "login": login,

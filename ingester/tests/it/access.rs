@@ -80,7 +80,7 @@ async fn a_token_shows_its_tenants_clusters_and_no_others() {
     assert_eq!(messages(&page).len(), 2);
     let (_, counted) = guarded.get("/api/v1/histogram?from=-1h", &tenants).await;
     assert_eq!(counted["total"], 1);
-    let (_, facets) = guarded.get("/api/v1/facets?field=cluster", &tenants).await;
+    let (_, facets) = guarded.get("/api/v1/facets?field=cluster&text=of", &tenants).await;
     assert_eq!(facets["facets"][0]["values"], serde_json::json!([{ "value": "mine", "count": 1 }]));
     let (_, clusters) = guarded.get("/api/v1/clusters", &tenants).await;
     assert_eq!(clusters["clusters"].as_array().unwrap().len(), 1, "{clusters}");

@@ -12,6 +12,7 @@ mod concurrent;
 mod counts;
 mod lifecycle;
 mod migrations;
+mod oidc;
 mod openapi;
 mod queries;
 mod questions;

@@ -32,9 +32,14 @@ impl Tokens {
         Self { pool, found: Mutex::default() }
     }
 
+    /// Whether it looks like one of these.
+    pub(super) fn is_ours(token: &str) -> bool {
+        token.starts_with(PREFIX)
+    }
+
     /// What the token gives, if it is in force.
     pub(super) async fn find(&self, token: &str) -> Result<Option<Grant>, PoolError> {
-        if !token.starts_with(PREFIX) {
+        if !Self::is_ours(token) {
             return Ok(None);
         }
         let hash: Hash = Sha256::digest(token).into();
