@@ -174,7 +174,7 @@ pub(super) fn is_safe(url: &str) -> bool {
     let is_local = |start: &&str| {
         url.strip_prefix(*start).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
     };
-    url.starts_with("https://") || local.iter().any(|start| is_local(start))
+    url.starts_with("https://") || local.iter().any(is_local)
 }
 
 fn authorities(file: &std::path::Path) -> io::Result<RootCerts> {
