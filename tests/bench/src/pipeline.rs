@@ -62,7 +62,7 @@ pub async fn run(
     connections: usize,
     pod: &str,
 ) -> Result<Run> {
-    run_counting(server, database, directory, logs, connections, true).await
+    run_counting(server, database, directory, logs, connections, pod, true).await
 }
 
 /// The same with or without counts.
@@ -72,6 +72,7 @@ pub async fn run_counting(
     directory: &Path,
     logs: &Logs,
     connections: usize,
+    pod: &str,
     counts: bool,
 ) -> Result<Run> {
     let work = tempfile::tempdir().context("make a directory for the run")?;

@@ -197,6 +197,7 @@ pub async fn counts_cost(report: &Report) -> Result<()> {
                 directory.path(),
                 &logs,
                 1,
+                "bench-0",
                 counts,
             )
             .await?;
