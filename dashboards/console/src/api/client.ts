@@ -2,7 +2,7 @@
 
 import { access } from "../state/access.svelte";
 import { service } from "../state/service.svelte";
-import { isAbort, Problem, problemOf } from "./problem";
+import { isAbort, Problem, problemIn, problemOf } from "./problem";
 
 export type Query = URLSearchParams | Record<string, string | string[]>;
 
@@ -12,6 +12,8 @@ export interface Options {
   accept?: string;
   body?: unknown;
   headers?: Record<string, string>;
+  /** Who asks deals with a service that is away. */
+  patient?: boolean;
 }
 
 /** Asks, and answers the response once its status is a good one. */
@@ -27,18 +29,18 @@ export async function request(path: string, query: Query = {}, options: Options 
     response = await fetch(url(path, query), init);
   } catch (error) {
     if (isAbort(error)) throw error;
-    service.lost();
+    if (!options.patient) service.lost();
     throw new Problem(0, "the service can't be reached");
   }
   if (response.ok) return response;
   const problem = await problemOf(response);
-  if (problem.passes) service.lost();
+  if (problem.passes && !options.patient) service.lost();
   if (problem.status === 401) access.refused();
   throw problem;
 }
 
 export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  return (await request(path, query, { signal })).json();
+  return parsed(await (await request(path, query, { signal })).text());
 }
 
 export async function send<T>(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<T> {
@@ -55,20 +57,25 @@ export async function getByParts<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const response = await request(path, query, { signal, accept: "application/x-ndjson, application/json" });
-  if (!response.headers.get("content-type")?.includes("ndjson")) return response.json();
+  if (!response.headers.get("content-type")?.includes("ndjson")) return parsed(await response.text());
   let last: T | undefined;
   for await (const line of lines(response)) {
     if (!line) continue;
     const answer = JSON.parse(line);
     // What went wrong after the first part can't be said by the status any more.
     if (typeof answer.status === "number" && answer.title) {
-      throw new Problem(answer.status, answer.detail ?? answer.title, answer.parameter, answer.position);
+      throw problemIn(answer);
     }
     last = answer;
     part(answer);
   }
   if (last === undefined) throw new Problem(0, "the answer broke off");
   return last;
+}
+
+/** Whole numbers that JavaScript would round, such as a query_id, are kept as texts. An unescaped quote and a colon end a key, and nothing else. */
+export function parsed<T>(json: string): T {
+  return JSON.parse(json.replace(/([^\\]"):(-?\d{16,})(?=[,}\]])/g, '$1:"$2"'));
 }
 
 /** The lines of an answer, as they come. */

@@ -26,17 +26,23 @@ export class Problem extends Error {
   }
 }
 
+/** The problem that an answer's body, or a part of one, says. */
+export function problemIn(body: Record<string, unknown>, status = 0): Problem {
+  const { detail, title, parameter, position, suggestion } = body as Record<string, string | undefined>;
+  const words = detail ?? title ?? `status ${status}`;
+  return new Problem(
+    Number(body.status ?? status),
+    words,
+    parameter,
+    position === undefined ? undefined : Number(position),
+    suggestion,
+  );
+}
+
 export async function problemOf(response: Response): Promise<Problem> {
   const text = await response.text().catch(() => "");
   try {
-    const body = JSON.parse(text);
-    return new Problem(
-      response.status,
-      body.detail ?? body.title ?? response.statusText,
-      body.parameter,
-      body.position,
-      body.suggestion,
-    );
+    return problemIn(JSON.parse(text), response.status);
   } catch {
     return new Problem(response.status, text.slice(0, 300) || response.statusText || `status ${response.status}`);
   }

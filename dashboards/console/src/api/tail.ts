@@ -1,7 +1,7 @@
 // The live tail: server-sent events, read by `fetch` so that credentials travel in a header, and taken up again where they broke off.
 
-import { lines, request } from "./client";
-import { asProblem, isAbort, Problem } from "./problem";
+import { lines, parsed, request } from "./client";
+import { asProblem, isAbort, Problem, problemIn } from "./problem";
 import type { Row } from "./row";
 
 export interface Listener {
@@ -28,7 +28,7 @@ export async function tail(query: URLSearchParams, listener: Listener, signal: A
     let silence = setTimeout(stop, SILENCE);
     try {
       const headers: Record<string, string> = token ? { "last-event-id": token } : {};
-      const options = { signal: attempt.signal, accept: "text/event-stream", headers };
+      const options = { signal: attempt.signal, accept: "text/event-stream", headers, patient: true };
       const response = await request("/api/v1/tail", query, options);
       if (!response.headers.get("content-type")?.startsWith("text/event-stream")) {
         throw new Problem(404, "this service has no live tail");
@@ -40,8 +40,9 @@ export async function tail(query: URLSearchParams, listener: Listener, signal: A
         clearTimeout(silence);
         silence = setTimeout(stop, SILENCE);
         if (line === "") {
-          if (event === "rows") listener.rows(JSON.parse(data));
-          else if (event === "skipped") listener.skipped(JSON.parse(data).rows);
+          if (event === "rows") listener.rows(parsed(data));
+          else if (event === "skipped") listener.skipped(JSON.parse(data).rows ?? 0);
+          else if (event === "problem") throw problemIn(JSON.parse(data));
           [event, data] = ["", ""];
         } else if (line.startsWith("event:")) event = line.slice(6).trim();
         else if (line.startsWith("data:")) data += line.slice(5).trimStart();

@@ -14,7 +14,8 @@ const MESSAGE_WIDTH: usize = 100;
 
 /// Prints rows until the future is dropped; an error when a process ends.
 pub(super) async fn run(demo: &mut Demo) -> Result<()> {
-    println!("\n  API   {}", demo.newest_url(20));
+    println!("\n  Console  {}", demo.ingester_config.http_url("/"));
+    println!("  API   {}", demo.newest_url(20));
     println!("  SQL   {}", demo.psql_line());
     println!(
         "        SELECT log_time, error_severity, message FROM log.postgres ORDER BY log_time DESC LIMIT 20;"

@@ -7,6 +7,7 @@ mod authority;
 mod bad_input;
 mod community;
 mod compatible;
+mod console;
 mod corpus;
 mod database_tls;
 mod every_format;
