@@ -41,7 +41,9 @@ const PAGES = [
   {
     name: "patterns",
     path: "/patterns?from=-1d",
-    ready: async (page) => page.getByText("An example").first().waitFor(),
+    // A service that has none says so.
+    ready: async (page) =>
+      page.getByText("An example").or(page.getByText("This service doesn’t have this")).first().waitFor(),
   },
   { name: "store", path: "/store", ready: async (page) => page.getByText("Hypertable chunks").waitFor() },
   {
