@@ -62,7 +62,16 @@ pub async fn run(
     connections: usize,
     pod: &str,
 ) -> Result<Run> {
-    run_counting(server, database, directory, logs, connections, pod, true).await
+    let counts = true;
+    run_counting(server, database, directory, logs, Wish { connections, pod, counts }).await
+}
+
+/// How a run is to be done.
+pub struct Wish<'a> {
+    pub connections: usize,
+    pub pod: &'a str,
+    /// Whether the ingester keeps counts.
+    pub counts: bool,
 }
 
 /// The same with or without counts.
@@ -71,10 +80,9 @@ pub async fn run_counting(
     database: &Database,
     directory: &Path,
     logs: &Logs,
-    connections: usize,
-    pod: &str,
-    counts: bool,
+    wish: Wish<'_>,
 ) -> Result<Run> {
+    let Wish { connections, pod, counts } = wish;
     let work = tempfile::tempdir().context("make a directory for the run")?;
     // Records of some days ago are sealed, and that is another benchmark.
     let ingester = IngesterConfig::new(database.url())?

@@ -13,6 +13,7 @@ use tokio_postgres::{Client, NoTls};
 use trunkline_harness::{Binary, Durability, IngesterConfig, Process, Store, eventually};
 
 use self::ask::Asker;
+use crate::pipeline;
 use crate::report::{Report, progress};
 
 /// Rows unless `ROWS` says otherwise.
@@ -184,29 +185,26 @@ pub async fn counts_cost(report: &Report) -> Result<()> {
     let server =
         store.server().context("benchmarks need a private server: unset TRUNKLINE_DATABASE_URL")?;
     let directory = tempfile::tempdir()?;
-    let logs = crate::pipeline::write_logs(directory.path(), report.rows, 8)?;
-    let (mut shares, mut rates) = (vec![], vec![]);
+    let logs = pipeline::write_logs(directory.path(), report.rows, 8)?;
+    let (mut shares, mut rates, mut cpu_shares) = (vec![], vec![], vec![]);
     for round in 1..=report.repeat {
         progress(&format!("with and without counts, round {round} of {}", report.repeat));
-        let mut seconds = [0.0; 2];
+        let (mut seconds, mut cpu) = ([0.0; 2], [0.0; 2]);
         for (place, counts) in [(0, true), (1, false)] {
             let database = store.create_database().await?;
-            let run = crate::pipeline::run_counting(
-                server,
-                &database,
-                directory.path(),
-                &logs,
-                1,
-                "bench-0",
-                counts,
-            )
-            .await?;
+            let wish = pipeline::Wish { connections: 1, pod: "bench-0", counts };
+            let run =
+                pipeline::run_counting(server, &database, directory.path(), &logs, wish).await?;
             seconds[place] = run.seconds;
+            cpu[place] = run.database_cpu + run.ingester_cpu + run.collector_cpu;
         }
         shares.push(1.0 - seconds[1] / seconds[0]);
+        cpu_shares.push(1.0 - cpu[1] / cpu[0]);
         rates.push(logs.rows as f64 / seconds[0]);
     }
     let more = json!({"rows": logs.rows});
     report.figure("counts_cost_share", "ratio", &shares, more.clone())?;
+    // Of all processes, which a machine that is busy otherwise doesn't change.
+    report.figure("counts_cost_share_cpu", "ratio", &cpu_shares, more.clone())?;
     report.figure("counts_cost_share_rows_s", "rows/s", &rates, more)
 }
