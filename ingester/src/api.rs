@@ -15,6 +15,7 @@ mod logs;
 mod me;
 mod metrics;
 mod openapi;
+mod patterns;
 mod problem;
 mod request;
 mod searches;

@@ -31,6 +31,8 @@ Examples:
   trunkline logs --where \"sql_state_code LIKE '53%' AND message ILIKE '%disk%'\" --output csv > disk.csv
   trunkline histogram --cluster orders --from -1d --step 1h
   trunkline facets user_name --from -1d --severity FATAL
+  trunkline tail --cluster orders --min-severity WARNING
+  trunkline patterns --from -1h --min-severity ERROR
   trunkline sql \"SELECT pod, count(*) FROM log.postgres WHERE log_time > now() - interval '1 hour' GROUP BY 1\"";
 
 /// What all commands have.
@@ -83,6 +85,10 @@ pub enum Command {
     Facets(FacetsArgs),
     /// The rows of a statement of your own
     Sql(SqlArgs),
+    /// Rows as they are stored, until you stop it
+    Tail(TailArgs),
+    /// Messages grouped by what they have in common, the most frequent at the top
+    Patterns(PatternsArgs),
     /// The clusters that there are
     Clusters(TableArgs),
     /// A script that completes commands and flags in your shell
@@ -130,8 +136,38 @@ pub struct LogsArgs {
     /// The newest at the top
     #[arg(long, short, conflicts_with = "all")]
     pub reverse: bool,
+    /// Then those that are stored, as tail
+    #[arg(long, short, conflicts_with_all = ["all", "reverse"])]
+    pub follow: bool,
     #[command(flatten)]
     pub(crate) print: RowArgs,
+}
+
+/// `tail`
+#[derive(Debug, Args)]
+pub struct TailArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Rows before the first, of the newest
+    #[arg(long, short = 'n', value_name = "ROWS", default_value_t = 10)]
+    pub limit: u32,
+    /// Follow, which it always does
+    #[arg(short = 'f', hide = true)]
+    pub follow: bool,
+    #[command(flatten)]
+    pub(crate) print: RowArgs,
+}
+
+/// `patterns`
+#[derive(Debug, Args)]
+pub struct PatternsArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Patterns at most
+    #[arg(long, short = 'n', value_name = "PATTERNS", default_value_t = 50)]
+    pub limit: u32,
+    #[command(flatten)]
+    pub(crate) print: TableArgs,
 }
 
 /// How rows are printed.

@@ -4,8 +4,10 @@
 //! while they come; nothing is held that isn't needed to print it.
 
 mod args;
+mod events;
 mod failure;
 mod filter;
+mod follow;
 mod inert;
 mod lines;
 mod logs;
@@ -36,8 +38,20 @@ pub fn execute(cli: &Cli) -> Result<(), Failure> {
     let Global { profile, profiles, .. } = &cli.global;
     let profile = Profile::load(profiles.as_deref(), profile.as_deref(), cli.global.chosen())?;
     let service = Service::new(&profile)?;
-    let mut screen = Screen::open(cli.global.color, !cli.global.no_pager);
+    let follows = match &cli.command {
+        Command::Tail(_) => true,
+        Command::Logs(args) => args.follow,
+        _ => false,
+    };
+    let mut screen = Screen::open(cli.global.color, !cli.global.no_pager && !follows);
     match &cli.command {
+        Command::Logs(args) if args.follow => {
+            follow::follow(&service, &args.filter, args.limit, &args.print, &mut screen)?;
+        }
+        Command::Tail(args) => {
+            follow::follow(&service, &args.filter, args.limit, &args.print, &mut screen)?;
+        }
+        Command::Patterns(args) => tables::patterns(&service, args, &mut screen)?,
         Command::Logs(args) => logs::logs(&service, args, &mut screen)?,
         Command::Histogram(args) => tables::histogram(&service, args, &mut screen)?,
         Command::Facets(args) => tables::facets(&service, args, &mut screen)?,

@@ -9,7 +9,7 @@ use crate::row::{Row, Zone};
 use crate::screen::Screen;
 use crate::service::Service;
 
-const PATH: &str = "/api/v1/logs";
+pub(crate) const PATH: &str = "/api/v1/logs";
 
 /// Bytes of CSV that are handed on at once.
 const PIECE: usize = 64 << 10;
@@ -57,7 +57,7 @@ fn newest_last(lines: &mut Lines<'_>, args: &RowArgs, screen: &mut Screen) -> Re
 }
 
 /// Prints a row of the answer.
-fn print(json: &[u8], args: &RowArgs, screen: &mut Screen) -> Result<(), Failure> {
+pub(crate) fn print(json: &[u8], args: &RowArgs, screen: &mut Screen) -> Result<(), Failure> {
     let row = || {
         Row::read(json)
             .map_err(|error| Failure::Unanswered(format!("a row can't be read: {error}")))

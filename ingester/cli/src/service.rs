@@ -56,10 +56,23 @@ impl Service {
         path: &str,
         parameters: &[(String, String)],
     ) -> Result<BodyReader<'static>, Failure> {
+        self.get_behind(path, parameters, None)
+    }
+
+    /// The same, behind the last event that came.
+    pub fn get_behind(
+        &self,
+        path: &str,
+        parameters: &[(String, String)],
+        last_event: Option<&str>,
+    ) -> Result<BodyReader<'static>, Failure> {
         let pairs = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let mut request = self.agent.get(format!("{}{path}", self.address)).query_pairs(pairs);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(id) = last_event {
+            request = request.header("last-event-id", id);
         }
         self.answer(request.call())
     }

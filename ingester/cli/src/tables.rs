@@ -1,9 +1,9 @@
-//! Commands whose answer is a table: `trunkline histogram`, `facets` and `clusters`.
+//! Commands whose answer is a table: `trunkline histogram`, `facets`, `patterns` and `clusters`.
 
 use serde_json::Value;
 
 use crate::Failure;
-use crate::args::{FacetsArgs, HistogramArgs, TableArgs, TableFormat};
+use crate::args::{FacetsArgs, HistogramArgs, PatternsArgs, TableArgs, TableFormat};
 use crate::screen::Screen;
 use crate::service::Service;
 use crate::table::Table;
@@ -51,6 +51,34 @@ pub(crate) fn facets(
             for value in list(facet, "values") {
                 table.push([&facet["field"], &value["count"], &value["value"]]);
             }
+        }
+        table
+    })
+}
+
+pub(crate) fn patterns(
+    service: &Service,
+    args: &PatternsArgs,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    let mut parameters = args.filter.parameters()?;
+    parameters.push(("limit".to_owned(), args.limit.to_string()));
+    let answer = Answer::get(service, "/api/v1/patterns", &parameters)?;
+    if answer.value["complete"] == false {
+        let examined = &answer.value["examined"];
+        eprintln!("trunkline: there was time for the newest {examined} rows only");
+    }
+    answer.print(&args.print, screen, |answer| {
+        let names = ["count", "severity", "first_seen", "last_seen", "pattern"];
+        let mut table = Table::new(names);
+        for one in list(answer, "patterns") {
+            table.push([
+                &one["count"],
+                &one["error_severity"],
+                &one["first_seen"],
+                &one["last_seen"],
+                &one["pattern"],
+            ]);
         }
         table
     })

@@ -22,6 +22,7 @@ mod slices;
 mod sql;
 mod strides;
 mod tables;
+mod template;
 mod time;
 
 pub use columns::{Column, Type};
@@ -33,6 +34,7 @@ pub use filter::Filter;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Order, Page};
 pub use parameters::Parameters;
 pub use slices::{Slice, slices};
-pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Scope, Sql, Stored};
+pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Patterns, Scope, Sql, Stored};
 pub use strides::Strides;
 pub use tables::Tables;
+pub use template::template;

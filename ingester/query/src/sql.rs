@@ -6,12 +6,14 @@ mod facets;
 mod failovers;
 mod histogram;
 mod page;
+mod patterns;
 mod stored;
 
 pub use context::{Among, Context};
 pub use facets::Facets;
 pub use failovers::Failovers;
 pub use histogram::Histogram;
+pub use patterns::Patterns;
 pub use stored::Stored;
 
 use chrono::{DateTime, Utc};

@@ -94,6 +94,14 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ),
         ("/api/v1/fleet", operation("How each cluster is", Vec::new(), &json("Fleet"))),
         (
+            "/api/v1/patterns",
+            operation(
+                "Messages grouped by what they have in common",
+                parameters::patterns(),
+                &json("Patterns"),
+            ),
+        ),
+        (
             "/api/v1/tail",
             operation(
                 "Rows as they are committed, each once, as server-sent events: rows (an array of rows), skipped ({\"rows\": how many, or null}) and \

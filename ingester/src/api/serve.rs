@@ -20,7 +20,7 @@ use super::listener::Listener;
 use super::problem::Problem;
 use super::{
     Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
-    me, metrics, openapi, searches, sql, store, tail,
+    me, metrics, openapi, patterns, searches, sql, store, tail,
 };
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -80,6 +80,7 @@ fn router(api: Api) -> Router {
         ("/api/v1/fleet", get(fleet::fleet)),
         ("/api/v1/histogram", get(histogram::histogram)),
         ("/api/v1/logs", get(logs::logs)),
+        ("/api/v1/patterns", get(patterns::patterns)),
         ("/api/v1/searches", get(searches::list).post(searches::create)),
         (
             "/api/v1/searches/{id}",

@@ -11,6 +11,7 @@ pub mod failovers;
 pub mod fleet;
 pub mod histogram;
 pub mod logs;
+pub mod patterns;
 mod row;
 mod running;
 pub mod statement;

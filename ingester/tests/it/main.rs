@@ -14,6 +14,7 @@ mod lifecycle;
 mod migrations;
 mod oidc;
 mod openapi;
+mod patterns;
 mod queries;
 mod questions;
 mod retention;

@@ -14,7 +14,7 @@ async fn every_parameter_that_is_listed_is_understood() {
     let (service, _client, _database) = start(|_| {}).await;
     let description = description(&service).await;
     let paths = description["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 13);
+    assert_eq!(paths.len(), 14);
     for (path, item) in paths.iter().filter(|(_, item)| item["get"].is_object()) {
         for parameter in item["get"]["parameters"].as_array().unwrap_or(&Vec::new()) {
             if parameter["in"] != "query" {
@@ -68,6 +68,7 @@ async fn answers_have_the_shape_that_is_described() {
         ("/api/v1/failovers".to_owned(), "Failovers"),
         ("/api/v1/fleet".to_owned(), "Fleet"),
         ("/api/v1/store".to_owned(), "Store"),
+        ("/api/v1/patterns".to_owned(), "Patterns"),
         ("/api/v1/me".to_owned(), "Me"),
         ("/api/v1/logs?where=nothing".to_owned(), "Problem"),
     ] {

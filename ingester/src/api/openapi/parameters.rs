@@ -79,6 +79,12 @@ pub(super) fn failovers() -> Vec<Parameter> {
     all
 }
 
+pub(super) fn patterns() -> Vec<Parameter> {
+    let mut all = filter();
+    all.push(one("limit", number(1, 500), "Patterns at most, 50 unless given"));
+    all
+}
+
 pub(super) fn tail() -> Vec<Parameter> {
     let mut all = filter();
     all.push(one(

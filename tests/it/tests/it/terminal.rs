@@ -1,11 +1,13 @@
 //! The terminal client, asked as at a shell, of a real service.
 
-use std::process::Output;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use crate::authority::Authority;
 use serde_json::Value;
-use trunkline_harness::{Binary, Database, Store};
-use trunkline_it::{Pipeline, Sender, csvlog_record};
+use trunkline_harness::wait::eventually_true;
+use trunkline_harness::{Binary, Database, Process, Store};
+use trunkline_it::{PATIENCE, Pipeline, Sender, csvlog_record};
 use trunkline_record::StreamId;
 
 const ROWS: u32 = 30;
@@ -33,11 +35,16 @@ async fn filled() -> (Pipeline, Database) {
     (pipeline, database)
 }
 
-/// What the client answers to these arguments.
-fn ask(pipeline: &Pipeline, arguments: &[&str]) -> Output {
+fn command(pipeline: &Pipeline, arguments: &[&str]) -> Command {
     let mut command = Binary::Terminal.command().unwrap();
     command.env("TRUNKLINE_URL", pipeline.url("/")).env("XDG_CONFIG_HOME", "/nonexistent");
-    command.args(arguments).output().unwrap()
+    command.args(arguments);
+    command
+}
+
+/// What the client answers to these arguments.
+fn ask(pipeline: &Pipeline, arguments: &[&str]) -> Output {
+    command(pipeline, arguments).output().unwrap()
 }
 
 /// The answer, which must be one.
@@ -222,6 +229,80 @@ async fn a_statement_is_asked_with_a_token_over_tls() {
     )
     .await
     .unwrap();
+}
+
+/// Stores another log of so many rows in a stream of its own.
+async fn store(pipeline: &Pipeline, stream: u8, rows: u32) {
+    let log: String =
+        (0..rows).map(|at| csvlog_record(at, "LOG", &format!("{stream} {at}"))).collect();
+    let mut sender =
+        Sender::connect(&pipeline.forward_address(), StreamId([stream; 16])).await.unwrap();
+    sender.send(log.as_bytes(), 0, 0).await.unwrap();
+    sender.answer().await.unwrap();
+}
+
+/// Waits until these messages were printed, in this order.
+async fn printed(log: &Path, wanted: &[String]) {
+    let found = || {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let rows =
+            text.split_inclusive('\n').filter(|line| line.starts_with('{') && line.ends_with('\n'));
+        let row = |line: &str| serde_json::from_str::<Value>(line).unwrap()["message"].clone();
+        rows.map(|line| row(line).as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let waiting = eventually_true("rows to be printed", PATIENCE, || async {
+        anyhow::ensure!(found().len() >= wanted.len(), "{} are", found().len());
+        Ok(true)
+    });
+    waiting.await.unwrap();
+    assert_eq!(found(), wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_followed_each_once_also_over_a_restart() {
+    let (mut pipeline, _database) = filled().await;
+    let directory = tempfile::tempdir().unwrap();
+    let logs = [directory.path().join("tail"), directory.path().join("logs")];
+    let tail = ["tail", "-n", "0", "-o", "json", "--not", "severity=ERROR"];
+    let follow = ["logs", "-f", "-n", "2", "-o", "json", "--from", FROM];
+    let _tail = Process::spawn(&command(&pipeline, &tail), &logs[0]).unwrap();
+    let _follow = Process::spawn(&command(&pipeline, &follow), &logs[1]).unwrap();
+    let before: Vec<_> =
+        [28, 29].map(|at| format!("row {at}\n\u{1b}[2Jof, \"Public.Foo\" 🐘")).to_vec();
+    printed(&logs[1], &before).await;
+    let mut wanted = Vec::new();
+    // Both are connected when they show something.
+    for attempt in 100..200 {
+        store(&pipeline, attempt, 1).await;
+        wanted.push(format!("{attempt} 0"));
+        if std::fs::read_to_string(&logs[0]).unwrap_or_default().contains("message") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let text = std::fs::read_to_string(&logs[0]).unwrap();
+    let first = wanted.iter().position(|message| text.contains(message)).unwrap();
+    let mut of_tail = wanted.split_off(first);
+    let mut of_logs = [before, wanted, of_tail.clone()].concat();
+    printed(&logs[0], &of_tail).await;
+    // What is stored while they can't connect is there afterwards.
+    for stream in [2, 3] {
+        pipeline.ingester.take().unwrap().kill9().unwrap();
+        pipeline.start_ingester().unwrap();
+        pipeline.ready().await.unwrap();
+        store(&pipeline, stream, 20).await;
+        for all in [&mut of_tail, &mut of_logs] {
+            all.extend((0..20).map(|at| format!("{stream} {at}")));
+        }
+        printed(&logs[0], &of_tail).await;
+        printed(&logs[1], &of_logs).await;
+    }
+    refused(&ask(&pipeline, &["tail", "--where", "mesage = 'a'"]), 3, &["mesage", "message"]);
+    refused(&ask(&pipeline, &["tail", "-o", "csv"]), 2, &["json"]);
+    let patterns =
+        answer(&pipeline, &["patterns", "--from", FROM, "-o", "csv", "--severity", "ERROR"]);
+    assert_eq!(patterns.lines().count(), 2, "{patterns}");
+    assert!(patterns.contains("3,ERROR,") && patterns.contains("row <n>"), "{patterns}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

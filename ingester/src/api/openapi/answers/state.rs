@@ -1,4 +1,4 @@
-//! The shapes of answers about the fleet and the store, and not about rows.
+//! The shapes of answers about the fleet, the store, and what messages have in common.
 
 use utoipa::openapi::schema::Type;
 
@@ -92,7 +92,19 @@ pub(super) fn schemas() -> Vec<Named> {
         ("last_seen", time()),
         ("samples", array(sample)),
     ]);
+    let pattern = object(&[
+        ("pattern", text()),
+        ("error_severity", maybe_text()),
+        ("count", int()),
+        ("first_seen", time()),
+        ("last_seen", time()),
+        ("sample", nullable(reference("Row"))),
+    ]);
     vec![
+        (
+            "Patterns",
+            object(&[("patterns", array(pattern)), ("examined", int()), ("complete", yes())]),
+        ),
         ("Failover", failover),
         ("Failovers", object(&[("failovers", array(reference("Failover")))])),
         ("Fleet", object(&[("clusters", array(state))])),
