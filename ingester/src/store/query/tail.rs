@@ -30,10 +30,12 @@ use super::running::{QueryError, Running};
 use super::{row, within};
 use crate::store::Pool;
 
-/// Rows that are sent at once.
+/// Rows that are sent at once, at most.
 const PAGE: u32 = 1_000;
-/// Bytes of JSON after which they are sent, though they are fewer.
+/// Bytes of JSON that they should be; the next page has as few rows as that takes.
 const PAGE_BYTES: usize = 1 << 20;
+/// Bytes of JSON after which they are sent, however many rows were asked for.
+const MOST_BYTES: usize = 16 << 20;
 /// How old a token may be, in seconds. `log.trim_feed` keeps an hour more.
 const KEPT: i64 = 2 * 3_600;
 /// The pause after a failure.
@@ -73,6 +75,8 @@ pub struct Watch {
     /// When everything was seen for the last time, by the database's clock.
     at: i64,
     part: Option<Part>,
+    /// Rows to ask for at once.
+    page: u32,
     /// Whether it was shown everything once, so that it is behind only if it is slow.
     is_live: bool,
     /// Whether rows are missing before the first.
@@ -128,6 +132,7 @@ impl Tail {
             seen: now.snapshot.clone(),
             at: now.at,
             part: None,
+            page: PAGE,
             is_live: token.is_none(),
             is_broken: false,
         };
@@ -254,17 +259,19 @@ impl Watch {
 
     /// The next rows of a window, the place of the last, and whether there may be more.
     async fn page(
-        &self,
+        &mut self,
         window: &Window,
     ) -> Result<(Vec<Vec<u8>>, Option<Place>, bool), QueryError> {
+        let wanted = self.page;
         within(self.timeout, async {
             let running = Running::begin(&self.pool).await?;
-            let sql = window.statement(&self.filter, self.place(), PAGE);
+            let sql = window.statement(&self.filter, self.place(), wanted);
             let mut found = std::pin::pin!(running.rows(&sql).await?);
             let (mut rows, mut last, mut bytes) = (Vec::new(), None, 0);
-            while bytes < PAGE_BYTES {
+            while bytes < MOST_BYTES {
                 let Some(row) = found.try_next().await? else {
-                    let is_full = rows.len() == PAGE as usize;
+                    let is_full = rows.len() == wanted as usize;
+                    self.page = rows_in(PAGE_BYTES, rows.len(), bytes);
                     running.finish();
                     return Ok((rows, last, is_full));
                 };
@@ -275,6 +282,7 @@ impl Watch {
                 last = Some(row::place(&row)?);
             }
             // What is left isn't read: the query is cancelled.
+            self.page = rows_in(PAGE_BYTES, rows.len(), bytes);
             Ok((rows, last, true))
         })
         .await
@@ -354,6 +362,12 @@ impl Watch {
         let token = Token { at: self.at, seen: self.seen.clone(), part: self.part.clone() };
         events.send(event(token)).await.map_err(|_| Ended::Left)
     }
+}
+
+/// How many rows make a page, when so many had so many bytes.
+fn rows_in(page: usize, rows: usize, bytes: usize) -> u32 {
+    let fit = page.saturating_mul(rows.max(1)) / bytes.max(1);
+    u32::try_from(fit).unwrap_or(PAGE).clamp(1, PAGE)
 }
 
 /// Of several standbys one may be behind the one that the news is of.

@@ -52,7 +52,7 @@ impl Group {
         target: &Snapshot,
     ) -> Result<Self, QueryError> {
         let mut sql = Sql {
-            text: "SELECT xid::text, table_name, stream, begins, ends, rows, oldest, newest FROM log.feed WHERE "
+            text: "SELECT xid::text AS id, table_name, stream, begins, ends, rows, oldest, newest FROM log.feed WHERE "
                 .to_owned(),
             params: Vec::new(),
         };
@@ -153,7 +153,7 @@ fn run(row: &Row) -> Result<Option<Run>, QueryError> {
     let Some(table) = Table::ALL.into_iter().find(|table| table.name() == name) else {
         return Ok(None);
     };
-    let xid = row.try_get::<_, &str>("xid")?.parse();
+    let xid = row.try_get::<_, &str>("id")?.parse();
     let xid = xid.map_err(|_| QueryError::Missing("log.feed has no transactions".to_owned()))?;
     let stream = StreamId(row.try_get::<_, Uuid>("stream")?.into_bytes());
     let (begins, ends) = (row.try_get("begins")?, row.try_get("ends")?);
