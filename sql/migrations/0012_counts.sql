@@ -149,23 +149,25 @@ BEGIN
         SELECT m.table_name, m.column_name, m.begins, m.namespace, m.cluster, m.error_severity, m.value, m.is_rest, sum(m.rows)::bigint AS rows
         FROM moved AS m GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     ), by_minute AS (
+        -- In the order in which they are read: what is asked for together then stands on few pages.
         INSERT INTO log.count_minute AS c
         SELECT s.* FROM summed AS s
         WHERE s.column_name = 'error_severity' OR s.column_name <> 'uncounted' AND s.begins >= fine
+        ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT (table_name, column_name, begins, namespace, cluster, error_severity, value, is_rest)
         DO UPDATE SET rows = c.rows + excluded.rows
     ), by_hour AS (
         INSERT INTO log.count_hour AS c
         SELECT s.table_name, s.column_name, log.count_begins('1 hour', s.begins), s.namespace, s.cluster, s.error_severity, s.value, s.is_rest,
                sum(s.rows)
-        FROM summed AS s WHERE s.column_name <> 'uncounted' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        FROM summed AS s WHERE s.column_name <> 'uncounted' GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT (table_name, column_name, begins, namespace, cluster, error_severity, value, is_rest)
         DO UPDATE SET rows = c.rows + excluded.rows
     ), by_day AS (
         INSERT INTO log.count_day AS c
         SELECT s.table_name, s.column_name, log.count_begins('1 day', s.begins), s.namespace, s.cluster, s.error_severity, s.value, s.is_rest,
                sum(s.rows)
-        FROM summed AS s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+        FROM summed AS s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
         ON CONFLICT (table_name, column_name, begins, namespace, cluster, error_severity, value, is_rest)
         DO UPDATE SET rows = c.rows + excluded.rows
     )
@@ -242,7 +244,7 @@ BEGIN
     EXECUTE format(
         'INSERT INTO log.count_day '
         'SELECT table_name, column_name, log.count_begins(''1 day'', begins), namespace, cluster, error_severity, value, is_rest, sum(rows) '
-        'FROM log.count_hour WHERE table_name = $1 AND begins >= $2 AND begins < $3 AND %s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8', source)
+        'FROM log.count_hour WHERE table_name = $1 AND begins >= $2 AND begins < $3 AND %s GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8', source)
     USING of_table, log.count_begins('1 day', since), log.count_begins('1 day', until + INTERVAL '1 day' - INTERVAL '1 microsecond');
 END
 $$;
