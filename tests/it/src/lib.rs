@@ -33,7 +33,6 @@ pub fn migrate(database: &Database) -> Result<()> {
 
 /// An ingester and a collector as processes, with a directory of their own.
 pub struct Pipeline {
-    directory: TempDir,
     url: String,
     ingester_config: IngesterConfig,
     collector_config: CollectorConfig,
@@ -41,6 +40,8 @@ pub struct Pipeline {
     pub ingester: Option<Process>,
     /// The collector; none while it is killed.
     pub collector: Option<Process>,
+    // Behind the processes, which print the ends of their logs when a test fails: fields are dropped in this order.
+    directory: TempDir,
 }
 
 impl Pipeline {
