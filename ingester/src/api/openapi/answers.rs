@@ -1,5 +1,6 @@
 //! The shapes of answers.
 
+use serde_json::json;
 use trunkline_query::{Tables, Type as Kind};
 use trunkline_record::Severity;
 use utoipa::openapi::schema::{
@@ -103,16 +104,17 @@ pub(super) fn schemas() -> Vec<Named> {
             ObjectBuilder::new()
                 .property("sql", plain(Type::String))
                 .required("sql")
-                .property("limit", RefOr::T(counting(1, 100_000)))
+                .property("limit", nullable(RefOr::T(counting(1, 100_000))))
                 .property(
                     "format",
-                    RefOr::T(
+                    nullable(RefOr::T(
                         ObjectBuilder::new()
                             .schema_type(Type::String)
                             .enum_values(Some(["json", "ndjson", "csv"]))
                             .into(),
-                    ),
+                    )),
                 )
+                .examples([json!({"sql": "SELECT * FROM log.postgres ORDER BY log_time DESC", "limit": 10})])
                 .additional_properties(Some(AdditionalProperties::FreeForm(false)))
                 .into(),
         ),

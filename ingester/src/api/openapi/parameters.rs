@@ -1,5 +1,6 @@
 //! The parameters of each endpoint.
 
+use serde_json::json;
 use trunkline_query::{FIELDS, Field};
 use trunkline_record::Table;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -41,10 +42,10 @@ pub(super) fn histogram() -> Vec<Parameter> {
 
 pub(super) fn facets() -> Vec<Parameter> {
     let mut all = filter();
-    let mut field = many("field", "A column, or the parameter that compares it");
-    field.required = Required::True;
+    let field = many("field", "A column, or the parameter that compares it");
+    let field = ParameterBuilder::from(field).example(Some(json!(["severity", "user"])));
     all.extend([
-        field,
+        field.required(Required::True).build(),
         one("limit", number(1, 1_000), "Values of each, 10 unless given"),
         explain(),
     ]);
@@ -133,7 +134,7 @@ fn table() -> Parameter {
 fn explain() -> Parameter {
     one(
         "explain",
-        choice(&["0", "1"]),
+        choice(&["0", "1", "false", "true"]),
         "1 answers with the plan instead: {\"statements\": [{\"sql\", \"plan\"}]}",
     )
 }

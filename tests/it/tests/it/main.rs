@@ -25,6 +25,7 @@ mod peers;
 mod replicas;
 mod rolling;
 mod schedule;
+mod schemathesis;
 mod secure;
 mod shards;
 mod spooled;

@@ -52,7 +52,7 @@ impl Client {
             Self::FluentOrg => ("node".into(), "fluent-org-logger.js"),
             Self::Npm => ("node".into(), "fluent-logger.js"),
             Self::Pglite => ("node".into(), "pglite.mjs"),
-            Self::Python => (python().join("bin/python"), "fluent_logger.py"),
+            Self::Python => (python("requirements.txt").join("bin/python"), "fluent_logger.py"),
         };
         let directory = if program == Path::new("node") { node() } else { Path::new(SOURCES) };
         let mut command = Command::new(program);
@@ -90,20 +90,17 @@ pub fn node() -> &'static Path {
     })
 }
 
-/// The virtual environment with Python's packages.
-fn python() -> &'static Path {
-    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    DIRECTORY.get_or_init(|| {
-        if !works("python3", &["-c", "import ensurepip, venv"]) {
-            set_up(&["python3", "python3-venv"]).unwrap();
-        }
-        install("python", &["requirements.txt"], |directory| {
-            run(Command::new("python3").args(["-m", "venv"]).arg(directory));
-            run(Command::new(directory.join("bin/python"))
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
-                .arg(directory.join("requirements.txt")));
-        })
+/// The virtual environment with the packages that are pinned in a file of `tests/it/clients`.
+pub fn python(requirements: &str) -> PathBuf {
+    if !works("python3", &["-c", "import ensurepip, venv"]) {
+        set_up(&["python3", "python3-venv"]).unwrap();
+    }
+    install("python", &[requirements], |directory| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(directory));
+        run(Command::new(directory.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+            .arg(directory.join(requirements)));
     })
 }
 
