@@ -62,7 +62,7 @@ export async function visit(browser, path, options = {}) {
     ...rest,
   });
   if (token) await context.addInitScript((value) => sessionStorage.setItem("trunkline.token", value), token);
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   page.wrongs = [];
   page.on("pageerror", (error) => page.wrongs.push(String(error.stack)));

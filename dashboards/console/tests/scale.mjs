@@ -53,7 +53,7 @@ await check("the way back up has every row", async () => {
   await look();
   const lowest = Math.min(...seen);
   for (let turn = 0; turn < 2_000 && !seen.has(1_000_000); turn += 1) {
-    await list.evaluate((element) => element.scrollBy(0, -700));
+    await list.evaluate((element) => element.scrollBy(0, -560));
     await page.waitForTimeout(12);
     await page.waitForFunction(
       () => document.querySelector('[data-testid="rows"]').getAttribute("aria-busy") === "false",
