@@ -211,8 +211,11 @@ mod tests {
     #[test]
     fn words_that_only_some_releases_have_are_read() {
         for (word, severity) in [
-            ("ÖLÜMCÜL", Severity::Fatal),       // tr, 11.0
-            ("ADVERTÊNCIA", Severity::Warning), // pt_BR, 16.3 and 16.4
+            ("ÖLÜMCÜL", Severity::Fatal),                // tr, 11.0
+            ("ADVERTÊNCIA", Severity::Warning),          // pt_BR, 16.3 and 16.4
+            ("比致命错误还过分的错误", Severity::Panic), // zh_CN before 17.12
+            ("灾难性错误", Severity::Panic),             // zh_CN, 17.12
+            ("嚴重錯誤", Severity::Panic),               // zh_TW, 17.12
         ] {
             check(word.as_bytes(), "00000", Some(Reading::Known(severity)));
         }

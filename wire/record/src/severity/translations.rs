@@ -23,7 +23,7 @@ pub(super) enum Meaning {
 use Meaning::{NoticeOrWarning, One};
 use Severity::{Debug, Error, Fatal, Info, Log, Notice, Panic, Warning};
 
-pub(super) const WORDS: [(&[u8], Meaning); 207] = [
+pub(super) const WORDS: [(&[u8], Meaning); 215] = [
     (b"?L?MC?L", One(Fatal)), // tr of 11: ÖLÜMCÜL, transliterated
     (b"?L?MC?L (FATAL)", One(Fatal)), // tr: ÖLÜMCÜL (FATAL), transliterated
     (b"ADVERT?NCIA", One(Warning)), // pt_BR of 16: ADVERTÊNCIA, transliterated
@@ -187,6 +187,7 @@ pub(super) const WORDS: [(&[u8], Meaning); 207] = [
     (b"\xd0\xc5\xcf\xa2", One(Info)), // zh_CN: 信息, another encoding
     (b"\xd1\xce\xce\xc1\xd9\xc5\xcd\xc8\xc5", One(Log)), // ru: СООБЩЕНИЕ, another encoding
     (b"\xd4\xc0\xd2\xc0\xcb\xdc\xcd\xce", One(Fatal)), // uk: ФАТАЛЬНО, another encoding
+    (b"\xd4\xd6\xc4\xd1\xd0\xd4\xb4\xed\xce\xf3", One(Panic)), // zh_CN since 17.12: 灾难性错误, another encoding
     (b"\xd6L\xdcMC\xdcL", One(Fatal)), // tr of 11: ÖLÜMCÜL, another encoding
     (b"\xd6L\xdcMC\xdcL (FATAL)", One(Fatal)), // tr: ÖLÜMCÜL (FATAL), another encoding
     (b"\xd6\xc2\xc3\xfc\xb4\xed\xce\xf3", One(Fatal)), // zh_CN: 致命错误, another encoding
@@ -199,14 +200,21 @@ pub(super) const WORDS: [(&[u8], Meaning); 207] = [
     (b"\xe1\x83\xa4\xe1\x83\x90\xe1\x83\xa2\xe1\x83\x90\xe1\x83\x9a\xe1\x83\xa3\xe1\x83\xa0\xe1\x83\x98", One(Fatal)), // ka: ფატალური
     (b"\xe1\x83\xa8\xe1\x83\x94\xe1\x83\xaa\xe1\x83\x93\xe1\x83\x9d\xe1\x83\x9b\xe1\x83\x90", One(Error)), // ka: შეცდომა
     (b"\xe4\xbf\xa1\xe6\x81\xaf", One(Info)), // zh_CN: 信息
+    (b"\xe5\x9a\xb4\xe9\x87\x8d\xe9\x8c\xaf\xe8\xaa\xa4", One(Panic)), // zh_TW: 嚴重錯誤
     (b"\xe6\x97\xa5\xe5\xbf\x97", One(Log)), // zh_CN: 日志
+    (b"\xe6\x97\xa5\xe8\xaa\x8c", One(Log)), // zh_TW: 日誌
     (b"\xe6\xaf\x94\xe8\x87\xb4\xe5\x91\xbd\xe9\x94\x99\xe8\xaf\xaf\xe8\xbf\x98\xe8\xbf\x87\xe5\x88\x86\xe7\x9a\x84\xe9\x94\x99\xe8\xaf\xaf", One(Panic)), // zh_CN: 比致命错误还过分的错误
     (b"\xe6\xb3\xa8\xe6\x84\x8f", One(Notice)), // zh_CN: 注意
     (b"\xe6\xe1\xf4\xe1\xec\xf8\xee\xef", One(Fatal)), // uk: ФАТАЛЬНО, another encoding
+    (b"\xe7\x81\xbe\xe9\x9a\xbe\xe6\x80\xa7\xe9\x94\x99\xe8\xaf\xaf", One(Panic)), // zh_CN since 17.12: 灾难性错误
+    (b"\xe8\x87\xb4\xe5\x91\xbd\xe9\x8c\xaf\xe8\xaa\xa4", One(Fatal)), // zh_TW: 致命錯誤
     (b"\xe8\x87\xb4\xe5\x91\xbd\xe9\x94\x99\xe8\xaf\xaf", One(Fatal)), // zh_CN: 致命错误
     (b"\xe8\xad\xa6\xe5\x91\x8a", One(Warning)), // zh_CN: 警告
     (b"\xe8\xb0\x83\xe8\xaf\x95", One(Debug)), // zh_CN: 调试
+    (b"\xe8\xb3\x87\xe8\xa8\x8a", One(Info)), // zh_TW: 資訊
+    (b"\xe9\x8c\xaf\xe8\xaa\xa4", One(Error)), // zh_TW: 錯誤
     (b"\xe9\x94\x99\xe8\xaf\xaf", One(Error)), // zh_CN: 错误
+    (b"\xe9\x99\xa4\xe9\x8c\xaf", One(Debug)), // zh_TW: 除錯
     (b"\xe9\xee\xe6\xef\xf2\xed\xe1\xe3\xe9\xf1", One(Info)), // ru: ИНФОРМАЦИЯ, another encoding
     (b"\xea\xb2\xbd\xea\xb3\xa0", One(Warning)), // ko: 경고
     (b"\xeb\x94\x94\xeb\xb2\x84\xea\xb7\xb8", One(Debug)), // ko: 디버그

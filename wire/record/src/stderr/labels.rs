@@ -175,6 +175,7 @@ pub(super) const LABELS: &[(&[u8], Label)] = &[
     (b"\xb7\xb0\xbf\xc0\xbe\xc1:  ", Query), // ru: ЗАПРОС, another encoding
     (b"\xb8\xed\xb7\xc9 \xb1\xb8\xb9\xae:  ", Statement), // ko: 명령 구문, another encoding
     (b"\xba\xbe\xbd\xc2\xb5\xba\xc1\xc2:  ", Context), // ru, uk: КОНТЕКСТ, another encoding
+    (b"\xbb\xd8\xcb\xdd:  ", Backtrace), // zh_CN since 17.12: 回溯, another encoding
     (b"\xbb\xf3\xbc\xbc\xc1\xa4\xba\xb8:  ", Detail), // ko: 상세정보, another encoding
     (b"\xbe\xbf\xb5\xc0\xb0\xc2\xbe\xc0:  ", Statement), // ru: ОПЕРАТОР, another encoding
     (b"\xbe\xdc\xba\xd9:  ", Detail), // ja: 詳細, another encoding
@@ -207,6 +208,7 @@ pub(super) const LABELS: &[(&[u8], Label)] = &[
     (b"\xcf\xce\xc4\xd0\xce\xc1\xcd\xce\xd1\xd2\xc8:  ", Detail), // ru: ПОДРОБНОСТИ, another encoding
     (b"\xcf\xce\xc4\xd1\xca\xc0\xc7\xca\xc0:  ", Hint), // ru: ПОДСКАЗКА, another encoding
     (b"\xcf\xce\xcb\xce\xc6\xc5\xcd\xc8\xc5: ", Location), // ru: ПОЛОЖЕНИЕ, another encoding
+    (b"\xcf\xea\xc7\xe9:  ", Detail), // zh_CN since 17.12: 详情, another encoding
     (b"\xcf\xea\xcf\xb8\xd0\xc5\xcf\xa2:  ", Detail), // zh_CN: 详细信息, another encoding
     (b"\xd0\x86\xd0\x9d\xd0\xa1\xd0\xa2\xd0\xa0\xd0\xa3\xd0\x9a\xd0\xa6\xd0\x86\xd0\xaf:  ", Statement), // uk: ІНСТРУКЦІЯ
     (b"\xd0\x92\xd0\x86\xd0\x94\xd0\x9e\xd0\x9c\xd0\x9e\xd0\xa1\xd0\xa2\xd0\x86:  ", Detail), // uk: ВІДОМОСТІ
@@ -240,14 +242,19 @@ pub(super) const LABELS: &[(&[u8], Label)] = &[
     (b"\xe4\xb8\x8a\xe4\xb8\x8b\xe6\x96\x87:  ", Context), // zh_CN: 上下文
     (b"\xe4\xbd\x8d\xe7\xbd\xae:  ", Location), // zh_CN: 位置
     (b"\xe5\x95\x8f\xe3\x81\x84\xe5\x90\x88\xe3\x82\x8f\xe3\x81\x9b:  ", Query), // ja: 問い合わせ
+    (b"\xe5\x9b\x9e\xe6\xba\xaf:  ", Backtrace), // zh_CN since 17.12: 回溯
     (b"\xe5\xa0\xb4\xe6\x89\x80:  ", Location), // ja: 場所
     (b"\xe6\x8f\x90\xe7\xa4\xba:  ", Hint), // zh_CN: 提示
     (b"\xe6\x96\x87:  ", Statement), // ja: 文
     (b"\xe6\x96\x87\xe8\x84\x88:  ", Context), // ja: 文脈
+    (b"\xe6\x9f\xa5\xe8\xa9\xa2:  ", Query), // zh_TW: 查詢
     (b"\xe6\x9f\xa5\xe8\xaf\xa2:  ", Query), // zh_CN: 查询
+    (b"\xe8\xa9\xb3\xe6\x83\x85:  ", Detail), // zh_TW: 詳情
     (b"\xe8\xa9\xb3\xe7\xb4\xb0:  ", Detail), // ja: 詳細
+    (b"\xe8\xaf\xa6\xe6\x83\x85:  ", Detail), // zh_CN since 17.12: 详情
     (b"\xe8\xaf\xa6\xe7\xbb\x86\xe4\xbf\xa1\xe6\x81\xaf:  ", Detail), // zh_CN: 详细信息
     (b"\xe8\xaf\xad\xe5\x8f\xa5:  ", Statement), // zh_CN: 语句
+    (b"\xe9\x99\xb3\xe8\xbf\xb0\xe5\xbc\x8f:  ", Statement), // zh_TW: 陳述式
     (b"\xeb\x82\xb4\xec\x9a\xa9:  ", Context), // ko: 내용
     (b"\xeb\xaa\x85\xeb\xa0\xb9 \xea\xb5\xac\xeb\xac\xb8:  ", Statement), // ko: 명령 구문
     (b"\xeb\xef\xee\xf4\xe5\xeb\xf3\xf4:  ", Context), // ru, uk: КОНТЕКСТ, another encoding
@@ -308,6 +315,7 @@ pub(super) const AT_CHARACTER: &[(&[u8], &[u8])] = &[
     (b" \xe1\x83\xa1\xe1\x83\x98\xe1\x83\x9b\xe1\x83\x91\xe1\x83\x9d\xe1\x83\x9a\xe1\x83\x9d\xe1\x83\xa1\xe1\x83\x97\xe1\x83\x90\xe1\x83\x9c ", b""), // ka: სიმბოლოსთან …
     (b" \xe1\xa8\xac\xa2\xae\xab ", b""), // uk: символ …, another encoding
     (b" \xe1\xd8\xdc\xd2\xde\xdb ", b""), // uk: символ …, another encoding
+    (b" \xe5\x9c\xa8\xe7\xac\xac ", b" \xe5\x80\x8b\xe5\xad\x97\xe5\x85\x83\xe8\x99\x95"), // zh_TW: 在第 … 個字元處
     (b" \xe7\xac\xac ", b" \xe4\xb8\xaa\xe5\xad\x97\xe7\xac\xa6\xe5\xa4\x84"), // zh_CN: 第 … 个字符处
     (b" \xf1\xe8\xec\xe2\xee\xeb ", b""), // uk: символ …, another encoding
     (b"(", b"\x95\xb6\x8e\x9a\x96\xda)"), // ja: (…文字目), another encoding
@@ -356,6 +364,9 @@ mod tests {
         check(b"COMANDO:  select", Some((Label::Statement, b"select"))); // pt_BR, the others
         check(b"BACKTRACE:  b", Some((Label::Backtrace, b"b"))); // ko, before 15.3
         check("역추적:  b".as_bytes(), Some((Label::Backtrace, b"b"))); // ko, since then
+        check("详细信息:  d".as_bytes(), Some((Label::Detail, b"d"))); // zh_CN, before 17.12
+        check("详情:  d".as_bytes(), Some((Label::Detail, b"d"))); // zh_CN, 17.12
+        check("詳情:  d".as_bytes(), Some((Label::Detail, b"d"))); // zh_TW, 17.12
     }
 
     #[test]
