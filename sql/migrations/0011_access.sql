@@ -118,7 +118,8 @@ BEGIN
     END IF;
     EXECUTE format('ALTER ROLE %I LOGIN NOINHERIT NOCREATEDB NOCREATEROLE PASSWORD %L', l.login, l.password);
     EXECUTE format('GRANT %I TO %I', wanted, l.login);
-    EXECUTE format('ALTER ROLE %I SET default_transaction_read_only = on', l.login);
+    -- No setting says that it only reads: a server that takes writes is told from one that doesn't by what its sessions can, and the API
+    -- says of each session by itself that it reads.
     -- Only a superuser may bound what a query writes to the disk beside the tables.
     IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
         EXECUTE format('ALTER ROLE %I SET temp_file_limit = ''4GB''', l.login);

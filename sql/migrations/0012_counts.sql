@@ -40,6 +40,12 @@ CREATE TABLE log.count_day (
     UNIQUE NULLS NOT DISTINCT (table_name, column_name, begins, namespace, cluster, error_severity, value, is_rest)
 ) WITH (fillfactor = 80);
 
+-- Reading counts takes less time than it takes to start processes that would help.
+ALTER TABLE log.count_delta  SET (parallel_workers = 0);
+ALTER TABLE log.count_minute SET (parallel_workers = 0);
+ALTER TABLE log.count_hour   SET (parallel_workers = 0);
+ALTER TABLE log.count_day    SET (parallel_workers = 0);
+
 COMMENT ON TABLE log.count_delta IS
     'Counts of rows that were stored lately, in the columns of log.count_day; log.compact_counts moves them to the other log.count_ tables';
 COMMENT ON TABLE log.count_minute IS
@@ -286,57 +292,6 @@ $$;
 
 CREATE TRIGGER uncount_removed AFTER INSERT ON log.removed
 FOR EACH ROW WHEN (NEW.error IS NULL) EXECUTE FUNCTION log.uncount_removed();
-
--- ---------------------------------------------------------------- log.rejected
-
--- As it was, but for the counting.
-CREATE OR REPLACE FUNCTION log.admit_rejected(
-    which       text        DEFAULT 'log_time is outside the window%',
-    only_stream uuid        DEFAULT NULL,
-    since       timestamptz DEFAULT '-infinity',
-    until       timestamptz DEFAULT 'infinity'
-) RETURNS bigint
-LANGUAGE plpgsql AS $$
-DECLARE
-    refused  record;
-    names    text[];
-    written  jsonb;
-    beyond   jsonb;
-    log_time timestamptz;
-    admitted bigint := 0;
-BEGIN
-    FOR refused IN
-        SELECT r.ctid AS at, r.* FROM log.rejected r
-        WHERE r.table_name IN ('postgres', 'patroni', 'component') AND r.reason LIKE which
-          AND (only_stream IS NULL OR r.stream = only_stream)
-          AND r.received_at >= since AND r.received_at < until
-        ORDER BY r.stream, r.position
-        FOR UPDATE SKIP LOCKED
-    LOOP
-        BEGIN
-            written := convert_from(refused.raw, 'UTF8')::jsonb - 'table';
-            SELECT array_agg(attname::text) INTO names FROM pg_catalog.pg_attribute
-            WHERE attrelid = format('log.%I', refused.table_name)::regclass AND attnum > 0 AND NOT attisdropped;
-            -- What the table has no column for belongs into extra.
-            beyond := coalesce(written->'extra', '{}') || (written - names);
-            written := written || jsonb_build_object(
-                'namespace', refused.namespace, 'cluster', refused.cluster, 'pod', refused.pod,
-                'container', refused.container, 'node', refused.node, 'role', refused.role,
-                'stream', refused.stream, 'position', refused.position, 'extra', nullif(beyond, '{}'));
-            EXECUTE format('INSERT INTO log.%1$I SELECT * FROM jsonb_populate_record(NULL::log.%1$I, $1) RETURNING log_time', refused.table_name)
-                INTO log_time USING written;
-            EXECUTE 'INSERT INTO log.count_delta ' || log.counting(refused.table_name,
-                    'log_time = $1 AND stream = $2 AND position = $3', now())
-                USING log_time, refused.stream, refused.position;
-            DELETE FROM log.rejected WHERE ctid = refused.at;
-            admitted := admitted + 1;
-        EXCEPTION WHEN OTHERS THEN
-            RAISE WARNING 'stream %, position %: %', refused.stream, refused.position, SQLERRM;
-        END;
-    END LOOP;
-    RETURN admitted;
-END
-$$;
 
 -- ---------------------------------------------------------------- what there is already
 

@@ -45,9 +45,7 @@ pub const MIGRATIONS: &[Migration] = migrations! {
     10 "failovers" "0010_failovers.sql";
     11 "access" "0011_access.sql";
     12 "counts" "0012_counts.sql";
-    13 "login" "0013_login.sql";
-    14 "feed" "0014_feed.sql";
-    15 "counts_alone" "0015_counts_alone.sql";
+    13 "feed" "0013_feed.sql";
 };
 
 /// Why the schema could not be brought up to date.

@@ -1,4 +1,4 @@
-//! Forgets what those who watch were told long ago, see `sql/migrations/0014_feed.sql`.
+//! Forgets what those who watch were told long ago, see `sql/migrations/0013_feed.sql`.
 
 use std::time::Duration;
 

@@ -48,7 +48,7 @@ $$;
 COMMENT ON FUNCTION log.trim_feed IS
     'Removes rows of log.feed that are older than three hours, so many at most, and says how many. Who watches may be away for two hours.';
 
--- As before, and what it admits is in the feed.
+-- As it was, but what it admits is counted and in the feed.
 CREATE OR REPLACE FUNCTION log.admit_rejected(
     which       text        DEFAULT 'log_time is outside the window%',
     only_stream uuid        DEFAULT NULL,
