@@ -53,7 +53,7 @@ pub(super) enum By {
 /// Somebody who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
-    /// A name for the audit.
+    /// What limits are counted by where there is no tenant, and who saved a search.
     pub(super) name: Arc<str>,
     /// The tenant's role; `None` sees all clusters.
     pub(super) tenant: Option<Arc<str>>,
