@@ -43,7 +43,7 @@ pub enum Token {
         /// Where the configuration is.
         #[command(flatten)]
         config: ConfigArgs,
-        /// Whose it is, or what it is for; stands in the audit
+        /// Whose it is, or what it is for
         #[arg(long, default_value = "unnamed")]
         name: String,
         /// The tenant whose clusters it shows
