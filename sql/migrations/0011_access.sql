@@ -170,7 +170,8 @@ BEGIN
     DELETE FROM log.token AS t WHERE t.tenant = drop_tenant.tenant;
     DELETE FROM log.search AS s WHERE s.tenant = drop_tenant.tenant;
     DELETE FROM log.login AS l WHERE l.role = tenant RETURNING l.login INTO api_login;
-    PERFORM pg_terminate_backend(a.pid) FROM pg_stat_activity AS a WHERE a.usename IN (tenant, api_login);
+    -- They are gone when this is done, so that nobody asks on one of them again.
+    PERFORM pg_terminate_backend(a.pid, 5000) FROM pg_stat_activity AS a WHERE a.usename IN (tenant, api_login);
     EXECUTE format('DROP OWNED BY %I', tenant);
     EXECUTE format('DROP ROLE %I', tenant);
     IF to_regrole(quote_ident(api_login)) IS NOT NULL THEN

