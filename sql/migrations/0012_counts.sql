@@ -223,6 +223,18 @@ $$;
 
 COMMENT ON FUNCTION log.counting IS 'The statement that counts the rows of a table for which a condition is true, for log.count_delta';
 
+-- Which hypertable chunks there are is looked up when a statement is planned, which is before it takes its snapshot. A function that is
+-- STABLE has its statements planned when the caller's has its snapshot, and looks through that: no chunk is left out that has rows in it.
+CREATE FUNCTION log.count_rows(of_table text, condition text, since timestamptz, until timestamptz, at timestamptz)
+RETURNS SETOF log.count_delta
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY EXECUTE log.counting(of_table, format('log_time >= $1 AND log_time < $2 AND %s', condition), at) USING since, until;
+END
+$$;
+
+COMMENT ON FUNCTION log.count_rows IS 'Counts the rows of a table in a range of time for which a condition is true, as the calling statement sees them';
+
 CREATE FUNCTION log.recount_rows(of_table text, since timestamptz, until timestamptz, source text DEFAULT 'true', at timestamptz DEFAULT now())
 RETURNS void
 LANGUAGE plpgsql AS $$
@@ -240,9 +252,9 @@ BEGIN
         'hour AS (DELETE FROM log.count_hour WHERE table_name = $1 AND begins >= $2 AND begins < $3 AND %1$s), '
         'uncounted AS (DELETE FROM log.count_day WHERE table_name = $1 AND column_name = ''uncounted'' '
         '    AND begins >= $2 AND begins + INTERVAL ''1 day'' <= $3 AND %1$s) '
-        'INSERT INTO log.count_delta %2$s',
-        source, log.counting(of_table, format('log_time >= $2 AND log_time < $3 AND %s', source), at))
-    USING of_table, since, until;
+        'INSERT INTO log.count_delta SELECT * FROM log.count_rows($1, %2$L, $2, $3, $4)',
+        source, source)
+    USING of_table, since, until, at;
     -- A day is the sum of its hours.
     EXECUTE format(
         'DELETE FROM log.count_day WHERE table_name = $1 AND column_name <> ''uncounted'' AND begins >= $2 AND begins < $3 AND %s', source)

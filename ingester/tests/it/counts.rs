@@ -145,6 +145,35 @@ async fn whatever_is_stored_by_whomever_however_often_is_counted_once() {
     two.stopped().await;
 }
 
+/// A plan lists the hypertable chunks before the statement's snapshot is taken. Here it is kept waiting while one more comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hypertable_chunk_that_comes_while_rows_are_counted_again_is_counted() {
+    let (service, client, database) = start(|_| {}).await;
+    let mut sender = service.sender(1).await;
+    sender.send(&chunk_of(0, &[record_of(Table::Postgres, 0, b"there")]), 0).await;
+    assert!(sender.ack().await.is_some());
+    let locking = database.connect().await.unwrap();
+    let lock = "DO $$ DECLARE c regclass; BEGIN FOR c IN SELECT show_chunks('log.postgres') LOOP \
+                EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', c); END LOOP; END $$";
+    locking.batch_execute(&format!("BEGIN; {lock}")).await.unwrap();
+    let counting = database.connect().await.unwrap();
+    let counting = tokio::spawn(async move { counting.batch_execute(RECOUNT).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%log.recount%' \
+                 AND wait_event_type = 'Lock' AND wait_event = 'relation' AND pid <> pg_backend_pid()";
+    eventually("counting to wait", async || number(&client, waits).await == 1).await;
+    let mut record = record_of(Table::Postgres, 0, b"comes");
+    record.log_time.unix_micros = (Utc::now() - chrono::TimeDelta::days(20)).timestamp_micros();
+    let mut sender = service.sender(2).await;
+    sender.send(&chunk_of(0, &[record]), 0).await;
+    assert!(sender.ack().await.is_some());
+    locking.batch_execute("ROLLBACK").await.unwrap();
+    counting.await.unwrap().unwrap();
+    assert_eq!(number(&client, "SELECT count(*) FROM log.postgres").await, 2);
+    compact(&client).await;
+    assert_right(&client).await;
+    service.stopped().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_not_counted_until_it_is_admitted() {
     let (service, client, _database) =
@@ -195,9 +224,10 @@ async fn rows_that_were_there_before_the_counts_are_counted() {
     // What it makes is taken away again, as if it had not been applied; the function that it replaces is replaced again.
     client
         .batch_execute(&format!(
-            "DROP TABLE log.count_delta, log.count_minute, log.count_hour, log.count_day; DROP TRIGGER uncount_removed ON log.removed; \
+            "DROP TRIGGER uncount_removed ON log.removed; \
              DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'log'::regnamespace \
              AND proname ~ 'count' LOOP EXECUTE 'DROP FUNCTION ' || f; END LOOP; END $$; \
+             DROP TABLE log.count_delta, log.count_minute, log.count_hour, log.count_day; \
              INSERT INTO log.postgres (log_time, cluster, user_name, application_name, error_severity, stream, position) \
              SELECT now() - n * INTERVAL '1 hour', 'c' || n % 3, 'u' || n % 5, repeat('x', n % 300), 'LOG', gen_random_uuid(), n \
              FROM generate_series(1, 256) AS n; BEGIN; {}; COMMIT",
