@@ -22,7 +22,9 @@ pub const CACHE_DIR: &str = "TRUNKLINE_CACHE_DIR";
 /// The root file system's directory in the cache: a new recipe in `rootfs.sh` gets a new name.
 const ROOTFS: &str = "trixie-pg17-2";
 pub(crate) const ROOTFS_BIN: &str = "/usr/lib/postgresql/17/bin";
-/// The same of another one, with a newer PostgreSQL and a newer TimescaleDB.
+/// The same of others, with an older PostgreSQL, and with a newer one and a newer TimescaleDB.
+const ROOTFS_15: &str = "bookworm-pg15-1";
+const ROOTFS_15_BIN: &str = "/usr/lib/postgresql/15/bin";
 const ROOTFS_18: &str = "sid-pg18-1";
 const ROOTFS_18_BIN: &str = "/usr/lib/postgresql/18/bin";
 const IMAGE: &str = "timescale/timescaledb:latest-pg17";
@@ -121,12 +123,16 @@ impl Installation {
         Ok(Self::RootFs { root })
     }
 
-    /// PostgreSQL 18 and the newest TimescaleDB that Debian has, from its unstable suite: for tests that are run now and then.
-    pub fn postgres_18() -> Result<Self> {
-        ensure!(can_make_rootfs()?, "PostgreSQL 18 is in a root file system, see deploy/dev");
-        let root = cache_dir()?.join(ROOTFS_18);
-        make_rootfs(&root, &["18"])?;
-        Ok(Self::RootFs { root })
+    /// The oldest PostgreSQL that the store may be, 15, and the newest, 18 with the newest TimescaleDB that Debian has: for tests that
+    /// are run now and then.
+    pub fn oldest_and_newest() -> Result<[Self; 2]> {
+        ensure!(can_make_rootfs()?, "they are in root file systems, see deploy/dev");
+        let make = |name: &str, version: &str| -> Result<Self> {
+            let root = cache_dir()?.join(name);
+            make_rootfs(&root, &[version])?;
+            Ok(Self::RootFs { root })
+        };
+        Ok([make(ROOTFS_15, "15")?, make(ROOTFS_18, "18")?])
     }
 
     /// A short name for messages.
@@ -198,6 +204,9 @@ impl Installation {
         };
         let mut command = match self {
             Self::Local { bin } => as_user(Path::new("/"), bin),
+            Self::RootFs { root } if root.ends_with(ROOTFS_15) => {
+                as_user(root, Path::new(ROOTFS_15_BIN))
+            }
             Self::RootFs { root } if root.ends_with(ROOTFS_18) => {
                 as_user(root, Path::new(ROOTFS_18_BIN))
             }

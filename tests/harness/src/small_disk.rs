@@ -47,14 +47,24 @@ impl SmallDisk {
     /// Makes it full but for so many KiB.
     pub fn fill(&self, but: u64) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let used = run(Command::new("df").args(["--output=used", "-k"]).arg(&self.mount))?;
-            let used = used.lines().last().unwrap_or_default().trim();
-            let used: u64 = used.parse().with_context(|| format!("df said {used:?}"))?;
-            if self.resize(&format!("{}k", used + but)).is_ok() {
+            if self.resize(&format!("{}k", self.df("used")? + but)).is_ok() {
                 return Ok(());
             }
         }
         bail!("{} can't be made full", self.mount.display())
+    }
+
+    /// Bytes that are free on it.
+    pub fn free_bytes(&self) -> Result<u64> {
+        Ok(self.df("avail")? << 10)
+    }
+
+    /// What df says of it, in KiB.
+    fn df(&self, column: &str) -> Result<u64> {
+        let column = format!("--output={column}");
+        let said = run(Command::new("df").args([&column, "-k"]).arg(&self.mount))?;
+        let number = said.lines().last().unwrap_or_default().trim();
+        number.parse().with_context(|| format!("df said {said:?}"))
     }
 
     /// Gives it its room back.

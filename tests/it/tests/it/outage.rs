@@ -107,6 +107,70 @@ async fn a_disk_that_is_full_before_there_is_a_schema_is_waited_for() {
     pipeline.stored(log.len() as u64).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_fills_up_is_kept_free_by_removing_what_is_oldest() {
+    const WANTED: u64 = 24 << 20;
+    let store = PostgresServer::store(Durability::FastAndLoose).unwrap();
+    let disk = store.small_disk(512).unwrap();
+    let client = database::connect(&store.url("postgres")).await.unwrap();
+    let tablespace = format!("CREATE TABLESPACE small LOCATION '{}'", disk.inside().display());
+    client.batch_execute(&tablespace).await.unwrap();
+    client.batch_execute("CREATE DATABASE logs TEMPLATE template0 TABLESPACE small").await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("server.csv");
+    let glob = path.display().to_string();
+    let long = "what takes room ".repeat(60);
+    let day = |day: u32| -> String {
+        let record = |second| csvlog_record(second, "LOG", &long);
+        let records: String = (0..4_000).map(record).collect();
+        records.replace("2026-11-22 ", &format!("2026-11-{day:02} "))
+    };
+    let log: String = (10..20).map(day).collect();
+    std::fs::write(&path, &log).unwrap();
+    let mut pipeline = Pipeline::new(&store.url("logs"), |config| config.files(&glob, "csvlog"))
+        .unwrap()
+        .ingester_setting("retention.min_free", format!("{}MiB", WANTED >> 20));
+    pipeline.start().unwrap();
+    let client = pipeline.stored(log.len() as u64).await.unwrap();
+    let removed = "SELECT count(*), coalesce(max(range_end) FILTER (WHERE relation = 'log.postgres'), '-infinity') < \
+                   (SELECT min(range_end) FROM log.chunk_status WHERE hypertable = 'log.postgres'::regclass), \
+                   coalesce(sum(bytes), 0)::bigint, coalesce(bool_and(reason = 'disk' AND error IS NULL), true) FROM log.removed";
+    let row = client.query_one(removed, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0, "there was room");
+    let largest = client
+        .query_one("SELECT max(total_bytes) FROM log.chunk_status", &[])
+        .await
+        .unwrap()
+        .get::<_, i64>(0)
+        .cast_unsigned();
+
+    // Whoever begins to lead looks at the disk at once.
+    pipeline.ingester = None;
+    disk.fill(4 << 10).unwrap();
+    assert!(disk.free_bytes().unwrap() < WANTED);
+    pipeline.start_ingester().unwrap();
+    eventually_true("room", PATIENCE, || async { Ok(disk.free_bytes()? >= WANTED) })
+        .await
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
+    let row = client.query_one(removed, &[]).await.unwrap();
+    let (count, is_oldest, bytes) =
+        (row.get::<_, i64>(0), row.get::<_, bool>(1), row.get::<_, i64>(2));
+    assert!(is_oldest && row.get::<_, bool>(3), "{count}");
+    // No more than it took: what was missing, and one hypertable chunk.
+    assert!(bytes.cast_unsigned() <= WANTED + largest, "{count} of {bytes} bytes");
+    let left: i64 = client
+        .query_one("SELECT count(*) FROM log.postgres WHERE log_time >= '2026-11-19'", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 4_000, "of the newest day");
+    // And it goes on.
+    let more = day(20);
+    let mut file = File::options().append(true).open(&path).unwrap();
+    file.write_all(more.as_bytes()).unwrap();
+    pipeline.stored((log.len() + more.len()) as u64).await.unwrap();
+}
+
 /// Writes so many records a second until told to stop; answers how many records and bytes those were.
 fn write(path: &Path, stop: &AtomicBool) -> (u64, u64) {
     let mut file = File::create_new(path).unwrap();

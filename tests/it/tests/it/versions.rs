@@ -1,5 +1,5 @@
-//! The whole life of a record on another version of PostgreSQL and TimescaleDB than all other tests have: 18 from Debian's unstable suite,
-//! with TRUNKLINE_LONG; without it the usual one, so that this test itself is kept right.
+//! The whole life of a record on other versions of PostgreSQL and TimescaleDB than all other tests have, the oldest and the newest, with
+//! TRUNKLINE_LONG; without it on the usual one, so that this test itself is kept right.
 
 use trunkline_harness::{Durability, Installation, PostgresServer, Settings, database};
 use trunkline_it::{Pipeline, csvlog_record};
@@ -7,14 +7,27 @@ use trunkline_it::{Pipeline, csvlog_record};
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_stored_sealed_shown_to_tenants_and_removed() {
     let long = std::env::var_os("TRUNKLINE_LONG").is_some();
-    let server = tokio::task::spawn_blocking(move || {
-        let installation =
-            if long { Installation::postgres_18() } else { Installation::find(true) }.unwrap();
-        PostgresServer::start_from(installation, &Settings::store(Durability::FastAndLoose))
-            .unwrap()
+    let servers = tokio::task::spawn_blocking(move || {
+        let installations = if long {
+            Installation::oldest_and_newest().unwrap().into()
+        } else {
+            vec![Installation::find(true).unwrap()]
+        };
+        let settings = Settings::store(Durability::FastAndLoose);
+        installations
+            .into_iter()
+            .map(|installation| PostgresServer::start_from(installation, &settings).unwrap())
+            .collect::<Vec<_>>()
     })
     .await
     .unwrap();
+    for server in servers {
+        println!("{}", server.psql("postgres", "SELECT version()").unwrap().trim());
+        live(&server).await;
+    }
+}
+
+async fn live(server: &PostgresServer) {
     server.psql("postgres", "CREATE DATABASE logs TEMPLATE template0 ENCODING 'UTF8'").unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("server.csv");
