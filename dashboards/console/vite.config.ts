@@ -26,8 +26,34 @@ function compressed(): Plugin {
   };
 }
 
+/** Has the browser fetch what the beginning will ask for together with the beginning, not after it. */
+function preloaded(): Plugin {
+  return {
+    name: "preloaded",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(_, { bundle = {} }) {
+        const start = Object.values(bundle).find(
+          (one) => one.type === "chunk" && one.isDynamicEntry && one.name === "start",
+        );
+        if (start?.type !== "chunk") throw new Error("src/start.ts has become no file of its own");
+        const link = (attrs: Record<string, string | boolean>) => ({ tag: "link", attrs, injectTo: "head" as const });
+        return [
+          ...[start.fileName, ...start.imports]
+            .filter((name) => !bundle[name] || !(bundle[name].type === "chunk" && bundle[name].isEntry))
+            .map((name) => link({ rel: "modulepreload", crossorigin: true, href: `/${name}` })),
+          ...[...(start.viteMetadata?.importedCss ?? [])].map((name) =>
+            link({ rel: "stylesheet", crossorigin: true, href: `/${name}` }),
+          ),
+        ];
+      },
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [svelte(), compressed()],
+  plugins: [svelte(), preloaded(), compressed()],
   build: {
     outDir: OUT,
     emptyOutDir: true,

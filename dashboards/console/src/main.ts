@@ -1,9 +1,8 @@
-// The console's beginning.
+// The console's beginning: asks for the first rows, and fetches the rest meanwhile.
 
 import "uplot/dist/uPlot.min.css";
 import "./app.css";
-import { mount } from "svelte";
-import App from "./App.svelte";
+import { askFirst } from "./api/first";
 
-const target = document.getElementById("console");
-if (target) mount(App, { target });
+askFirst();
+import("./start");

@@ -54,7 +54,7 @@ export async function launch() {
 
 /** A page of a person who was never here. What it may not do, and does, is kept in `page.wrongs`. */
 export async function visit(browser, path, options = {}) {
-  const { token, ...rest } = options;
+  const { token, hosts = [], ...rest } = options;
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     colorScheme: "light",
@@ -71,7 +71,7 @@ export async function visit(browser, path, options = {}) {
     if (message.type() === "error" && !/Failed to load resource/.test(message.text())) page.wrongs.push(message.text());
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !/^(blob|data|about):/.test(request.url()))
+    if (![url, ...hosts, "blob:", "data:", "about:"].some((start) => request.url().startsWith(start)))
       page.wrongs.push(`asked ${request.url()}`);
   });
   page.on("dialog", (dialog) => {

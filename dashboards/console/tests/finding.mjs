@@ -79,6 +79,10 @@ await check("a condition in SQL, completed, underlined where it is wrong, and me
   await page.locator(".cm-tooltip-autocomplete li", { hasText: "23505" }).waitFor();
   await page.keyboard.type("23505");
   await page.keyboard.press("Escape");
+  await page.keyboard.type("' AND low");
+  await page.locator(".cm-tooltip-autocomplete li", { hasText: "lower" }).waitFor();
+  for (let letter = 0; letter < 8; letter += 1) await page.keyboard.press("Backspace");
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Apply" }).click();
   await page.waitForFunction(() =>
     document.querySelector('[role="gridcell"].message')?.textContent?.includes("duplicate key"),
@@ -100,7 +104,7 @@ await check("values with their counts; a click includes, another excludes", asyn
   const page = await visit(browser, `/?${FROM}`);
   await settled(page);
   const side = page.getByRole("complementary", { name: "Filter by values" });
-  await side.getByText("duplicate", { exact: false }).or(side.getByText("unique violation")).first().waitFor();
+  await side.getByRole("button", { name: /^23505 unique violation/ }).waitFor();
   await side.getByRole("button", { name: /^⬣? ?FATAL/ }).click();
   await page.waitForURL(/severity=FATAL/);
   await settled(page);
@@ -327,8 +331,21 @@ await check("searches are saved, shown and deleted", async () => {
   await page.getByRole("button", { name: "what died", exact: true }).click();
   await page.waitForURL(/severity=PANIC/);
   await page.getByRole("button", { name: "Saved searches" }).click();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.getByRole("button", { name: "Copy a link to what died" }).click();
+  await page.getByText("a link to what died copied").waitFor({ state: "attached" });
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  expect(/\/\?search=[^&]+$/.test(link), link);
+  const other = await visit(await launch(), link.slice(url.length));
+  await other.waitForURL(/severity=PANIC/);
+  await settled(other);
+  same(await messages(other), await messages(page), "the rows of the other browser");
+  same((await messages(other)).length, 1, "rows");
+  await other.context().browser().close();
   await page.getByRole("button", { name: "Delete what died" }).click();
   await page.getByText("None was saved yet").waitFor();
+  await page.goto(link);
+  await page.getByText("This search isn’t there any more").waitFor();
   await leave(page);
 });
 

@@ -2,8 +2,14 @@
 
 SELECT setseed(0.42);
 
+-- Who leads: the first pod of each cluster, but of orders another one for 19 minutes.
+CREATE FUNCTION pg_temp.leader(cluster text, at timestamptz) RETURNS int LANGUAGE sql AS
+$$ SELECT CASE WHEN cluster = 'orders' AND at > now() - interval '19 minutes' THEN 1 ELSE 0 END $$;
+CREATE FUNCTION pg_temp.role(cluster text, n int, at timestamptz) RETURNS text LANGUAGE sql AS
+$$ SELECT CASE n WHEN pg_temp.leader(cluster, at) THEN 'primary' ELSE 'replica' END $$;
+
 CREATE TEMP TABLE pods AS
-SELECT namespace, cluster, cluster || '-' || n AS pod, CASE n WHEN 0 THEN 'primary' ELSE 'replica' END AS role,
+SELECT namespace, cluster, cluster || '-' || n AS pod, pg_temp.role(cluster, n, now()) AS role,
        md5(cluster || n)::uuid AS stream, n
 FROM (VALUES ('shop', 'orders', 3), ('shop', 'payments', 2), ('billing', 'ledger', 2), ('analytics', 'warehouse', 1)) AS c (namespace, cluster, size),
      LATERAL generate_series(0, size - 1) AS n;
@@ -34,12 +40,12 @@ SELECT row_number() OVER () - 1 AS n, k.* FROM kinds AS k, LATERAL generate_seri
 INSERT INTO log.postgres (log_time, namespace, cluster, pod, container, node, role, user_name, database_name, process_id, connection_from, session_id,
     session_line_num, command_tag, session_start_time, virtual_transaction_id, transaction_id, error_severity, sql_state_code, message, detail, hint, context,
     query, query_pos, application_name, backend_type, query_id, stream, position)
-SELECT date_trunc('milliseconds', now() - interval '1 hour' * power(random(), 1.3) - interval '1 second'), p.namespace, p.cluster, p.pod, 'postgres', 'node-' || (p.n + 1), p.role,
+SELECT t.at, p.namespace, p.cluster, p.pod, 'postgres', 'node-' || (p.n + 1), pg_temp.role(p.cluster, p.n, t.at),
     (ARRAY['app', 'app', 'api', 'reporting', 'migrator'])[1 + i % 5], (ARRAY['shop', 'shop', 'billing', 'dwh'])[1 + i % 4],
     4000 + i % 37, '10.0.3.' || i % 20 || ':5' || (1000 + i % 900), '6741c2f0.' || to_hex(4000 + i % 37), i / 37, 'SELECT', now() - interval '2 hours',
     '3/' || i, CASE WHEN i % 3 = 0 THEN 88000 + i ELSE 0 END, k.severity, k.state, k.message, k.detail, k.hint, k.context, k.query, k.query_pos,
     (ARRAY['checkout', 'checkout', 'catalog', 'psql'])[1 + i % 4], k.backend, 4242424242 + i % 11, p.stream, i * 400
-FROM generate_series(1, 9000) AS i
+FROM (SELECT i, date_trunc('milliseconds', now() - interval '1 hour' * power(random(), 1.3) - interval '1 second') AS at FROM generate_series(1, 9000) AS i) AS t
 JOIN pods AS p ON p.pod = (ARRAY['orders-0', 'orders-0', 'orders-0', 'orders-1', 'orders-2', 'payments-0', 'payments-0', 'payments-1', 'ledger-0', 'ledger-1', 'warehouse-0'])[1 + (i * 7919) % 11]
 JOIN pool AS k ON k.n = (i * 104729) % (SELECT count(*) FROM pool);
 
@@ -51,11 +57,18 @@ INSERT INTO log.postgres (log_time, namespace, cluster, pod, role, error_severit
 SELECT now() - interval '19 minutes 20 seconds', 'shop', 'orders', 'orders-0', 'primary', 'PANIC', '53100',
     'could not write to file "pg_wal/xlogtemp.1187": No space left on device', 'walwriter', stream, 6000000 FROM pods WHERE pod = 'orders-0';
 
+-- Twice before, and often since: what becomes more.
+INSERT INTO log.postgres (log_time, namespace, cluster, pod, role, error_severity, sql_state_code, message, backend_type, user_name, database_name, stream, position)
+SELECT now() - CASE WHEN i <= 2 THEN interval '50 minutes' ELSE interval '25 minutes' END + interval '20 seconds' * i, 'shop', 'payments', 'payments-0', 'primary',
+    'ERROR', '55P03', 'canceling statement due to lock timeout', 'client backend', 'api', 'shop', stream, 5000000 + i
+FROM pods, generate_series(1, 42) AS i WHERE pod = 'payments-0';
+
 INSERT INTO log.patroni (log_time, namespace, cluster, pod, role, error_severity, logger, process_id, message, stream, position)
-SELECT now() - interval '1 hour' + interval '10 seconds' * i, p.namespace, p.cluster, p.pod, p.role, 'INFO', 'patroni.ha', 17,
-    CASE p.role WHEN 'primary' THEN 'no action. I am (' || p.pod || '), the leader with the lock'
-    ELSE 'no action. I am (' || p.pod || '), a secondary, and following a leader (' || p.cluster || '-0)' END, md5(p.pod || 'patroni')::uuid, i * 100
-FROM pods AS p, generate_series(0, 359) AS i;
+SELECT t.at, p.namespace, p.cluster, p.pod, pg_temp.role(p.cluster, p.n, t.at), 'INFO', 'patroni.ha', 17,
+    CASE p.n WHEN pg_temp.leader(p.cluster, t.at) THEN 'no action. I am (' || p.pod || '), the leader with the lock'
+    ELSE 'no action. I am (' || p.pod || '), a secondary, and following a leader (' || p.cluster || '-' || pg_temp.leader(p.cluster, t.at) || ')' END,
+    md5(p.pod || 'patroni')::uuid, i * 100
+FROM pods AS p, (SELECT i, now() - interval '1 hour' + interval '10 seconds' * i AS at FROM generate_series(0, 359) AS i) AS t;
 INSERT INTO log.patroni (log_time, namespace, cluster, pod, role, error_severity, logger, process_id, message, stream, position)
 SELECT now() - ago, p.namespace, p.cluster, p.pod, 'replica', 'INFO', 'patroni.ha', 17, 'promoted self to leader by acquiring session lock', md5(p.pod || 'patroni')::uuid, 900000 + row_number() OVER ()
 FROM (VALUES ('orders-1', interval '19 minutes'), ('orders-0', interval '6 days'), ('orders-2', interval '6 days 5 hours'), ('payments-1', interval '2 days 3 hours'), ('payments-0', interval '2 days'), ('ledger-0', interval '13 days')) AS f (pod, ago)

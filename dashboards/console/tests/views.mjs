@@ -125,9 +125,26 @@ await check("the log view's script is at most 150 KiB, compressed", async () => 
   return `${size.toFixed(1)} KiB in ${scripts.length} files`;
 });
 
+await check("the first rows are asked for before the rest of the console is there, and once", async () => {
+  const page = await visit(browser, "/store", { serviceWorkers: "block" });
+  const requests = [];
+  page.on("request", (request) => requests.push(new URL(request.url()).pathname));
+  const asked = page.waitForRequest(/\/api\/v1\/logs\?/);
+  await page.route(/\/assets\/start-[^/]*\.js$/, async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await page.goto(`${url}/?from=-2h&severity=ERROR`);
+  await rows(page).first().waitFor();
+  await page.waitForTimeout(500);
+  same(requests.filter((one) => one === "/api/v1/logs").length, 1, "requests for rows");
+  await leave(page);
+});
+
 // 500 ms is what it is to take; a machine that builds and tests beside it says little about that, so only what nobody would wait for fails.
 await check("first rows", async () => {
   const times = [];
+  const steps = [];
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const page = await visit(browser, "/store");
     await page.addInitScript(() => {
@@ -143,11 +160,20 @@ await check("first rows", async () => {
     await page.goto(`${url}/?from=-2h`);
     await page.waitForFunction(() => window.firstRows > 0);
     times.push(Math.round(await page.evaluate(() => window.firstRows)));
+    steps.push(
+      await page.evaluate(() => {
+        const all = performance.getEntriesByType("resource");
+        const span = (path) => {
+          const { startTime, responseEnd } = all.find(({ name }) => path.test(name)) ?? {};
+          return `${Math.round(startTime)} to ${Math.round(responseEnd)}`;
+        };
+        return `rows ${span(/\/api\/v1\/logs/)}, script ${span(/\/start-[^/]*\.js$/)}`;
+      }),
+    );
     await page.context().close();
   }
-  times.sort((a, b) => a - b);
-  expect(times[0] <= 5_000, `the fastest of ${times.length} took ${times[0]} ms`);
-  return `after ${times.join(", ")} ms`;
+  expect(Math.min(...times) <= 5_000, `the fastest of ${times.length} took ${Math.min(...times)} ms`);
+  return `after ${times.join(", ")} ms; of the last, ${steps.at(-1)} ms`;
 });
 
 end();

@@ -2,12 +2,13 @@
 //!
 //! A path without a file is one of the console's own pages, so it gets `index.html`, which finds out by itself. Names under `/assets/` have
 //! a hash of their content, so a browser never asks for them again. The policy allows nothing but this host: no inline script, no
-//! inline style, no frame.
+//! inline style, no frame; and to ask the identity provider for a token, where there is one.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::config::Origin;
 use super::problem::Problem;
 
 /// A file, as it is and compressed.
@@ -21,15 +22,30 @@ struct Asset {
 /// By their paths.
 static ASSETS: &[Asset] = include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; \
-     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; \
+     manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'";
 
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><title>Trunkline</title><h1>The console wasn't built</h1>\
      <p>This binary was built without it. <code>make console</code> builds it, and a build of the service after that contains it.\
      <p>The API is there: <a href=\"/openapi.json\">/openapi.json</a>.</html>";
 
+/// What pages may do: beyond this host, ask that of the identity provider.
+pub(super) fn policy(issuer: Option<&str>) -> HeaderValue {
+    let plain = HeaderValue::from_static(POLICY);
+    let Some(origin) = issuer.and_then(origin) else { return plain };
+    let policy = [POLICY.as_bytes(), b" ", origin.0.as_bytes()].concat();
+    HeaderValue::from_bytes(&policy).unwrap_or(plain)
+}
+
+/// Scheme, host and port of a URL. One with anything else in this place has none: the policy's own signs could be among it.
+fn origin(url: &str) -> Option<Origin> {
+    let host = url.find("://")? + 3;
+    let end = url[host..].find('/').map_or(url.len(), |slash| host + slash);
+    Origin::try_from(url[..end].to_owned()).ok()
+}
+
 /// Answers what no other endpoint answers.
-pub(super) async fn console(request: Request) -> Response {
+pub(super) async fn console(request: Request, policy: &HeaderValue) -> Response {
     let path = request.uri().path();
     if !matches!(*request.method(), Method::GET | Method::HEAD) || is_elsewhere(path) {
         return Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path")
@@ -44,7 +60,7 @@ pub(super) async fn console(request: Request) -> Response {
         }
         None => Problem::new(StatusCode::NOT_FOUND, "the console has no such file").into_response(),
     };
-    protect(response.headers_mut());
+    protect(response.headers_mut(), policy);
     response
 }
 
@@ -119,9 +135,9 @@ fn content_type(path: &str) -> &'static str {
     }
 }
 
-fn protect(headers: &mut HeaderMap) {
+fn protect(headers: &mut HeaderMap, policy: &HeaderValue) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         // Addresses of the console have what somebody searched for.
@@ -133,7 +149,24 @@ fn protect(headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
-    use super::{accepts, is_elsewhere, is_page};
+    use super::{accepts, is_elsewhere, is_page, policy};
+
+    #[test]
+    fn the_policy_names_the_identity_providers_origin_and_nothing_else_of_it() {
+        let check = |issuer, asked: &str| {
+            let policy = policy(issuer);
+            let (rest, found) = policy.to_str().unwrap().split_once("connect-src ").unwrap();
+            assert_eq!(found, asked, "{issuer:?}");
+            assert!(rest.starts_with("default-src 'none'") && !rest.contains("http"), "{rest}");
+        };
+        check(None, "'self'");
+        check(Some("https://id.example"), "'self' https://id.example");
+        check(Some("https://id.example:8443/realms/a"), "'self' https://id.example:8443");
+        check(Some("http://127.0.0.1:3000/"), "'self' http://127.0.0.1:3000");
+        for odd in ["https://a;script-src *", "https://*", "https://u:p@id.example", "id.example"] {
+            check(Some(odd), "'self'");
+        }
+    }
 
     #[test]
     fn an_encoding_is_accepted_where_it_is_named_and_not_denied() {

@@ -2,6 +2,7 @@
 
 import { access } from "../state/access.svelte";
 import { service } from "../state/service.svelte";
+import { takeFirst } from "./first";
 import { isAbort, Problem, problemIn, problemOf } from "./problem";
 
 export type Query = URLSearchParams | Record<string, string | string[]>;
@@ -14,6 +15,8 @@ export interface Options {
   headers?: Record<string, string>;
   /** Who asks deals with a service that is away. */
   patient?: boolean;
+  /** It was asked once, with a token that has expired meanwhile. */
+  again?: boolean;
 }
 
 /** Asks, and answers the response once its status is a good one. */
@@ -24,9 +27,12 @@ export async function request(path: string, query: Query = {}, options: Options 
   const init: RequestInit = { method: options.method ?? "GET", headers, cache: "no-store" };
   if (options.signal) init.signal = options.signal;
   if (options.body !== undefined) init.body = JSON.stringify(options.body);
+  const address = url(path, query);
   let response: Response;
   try {
-    response = await fetch(url(path, query), init);
+    const first = path === "/api/v1/logs" && init.method === "GET" ? takeFirst(address, access.token) : null;
+    response = await (first ?? fetch(address, init));
+    options.signal?.throwIfAborted();
   } catch (error) {
     if (isAbort(error)) throw error;
     if (!options.patient) service.lost();
@@ -35,7 +41,12 @@ export async function request(path: string, query: Query = {}, options: Options 
   if (response.ok) return response;
   const problem = await problemOf(response);
   if (problem.passes && !options.patient) service.lost();
-  if (problem.status === 401) access.refused();
+  if (problem.status === 401) {
+    const used = headers.authorization?.slice("Bearer ".length) ?? "";
+    if (!options.again && used && (await access.renewed(used)))
+      return request(path, query, { ...options, again: true });
+    access.refused();
+  }
   throw problem;
 }
 

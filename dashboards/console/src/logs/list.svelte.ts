@@ -3,13 +3,13 @@
 import type { Page } from "../api/answers";
 import { get } from "../api/client";
 import { cursorBeside } from "../api/cursor";
+import { FIRST_PAGE } from "../api/first";
 import { asProblem, isAbort, type Problem } from "../api/problem";
 import type { Row } from "../api/row";
 import { tail } from "../api/tail";
 import { moment } from "../text/time";
 import { RowWindow } from "./window";
 
-const FIRST_PAGE = "200";
 const PAGE = "500";
 /** How often rows of the tail come onto the page: as smooth as anybody can read, and cheap at thousands of rows a second. */
 const SHOW_EVERY = 120;

@@ -80,6 +80,14 @@ export function toLocal(moment: string | number, zone: string): string {
   return Number.isNaN(epoch) ? "" : new Date(epoch + offset(epoch, zone)).toISOString().slice(0, 19);
 }
 
+/** How uPlot writes moments along an axis: by the distance of its marks, with 24 hours to the day. */
+export const TICKS: (string | number | null)[][] = [
+  [86_400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+  [3_600, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, null, null, null, null, 0],
+  [60, "{HH}:{mm}", null, null, null, null, null, null, 0],
+  [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 0],
+];
+
 const UNITS: [number, string][] = [
   [604_800, "w"],
   [86_400, "d"],
@@ -92,7 +100,7 @@ const UNITS: [number, string][] = [
 export function showSpan(seconds: number): string {
   const [length, unit] = UNITS.find(([length]) => seconds >= length * (length === 604_800 ? 2 : 1)) ?? [1, "s"];
   const count = seconds / length;
-  return `${count < 10 && length > 1 && !Number.isInteger(count) ? count.toFixed(1) : Math.round(count)} ${unit}`;
+  return `${count < 10 && length > 1 ? Number(count.toFixed(1)) : Math.round(count)} ${unit}`;
 }
 
 export function ago(moment: string, now = Date.now()): string {

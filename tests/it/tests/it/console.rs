@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio_postgres::Client;
 use trunkline_harness::installation::set_up;
-use trunkline_harness::{Database, Store};
+use trunkline_harness::{Database, Store, free_port};
 use trunkline_it::{Pipeline, Sender, csvlog_record};
 use trunkline_record::StreamId;
 
@@ -93,8 +93,14 @@ fn pictures() -> PathBuf {
 }
 
 async fn service() -> (Database, Pipeline, Client) {
+    service_with(|pipeline| pipeline).await
+}
+
+async fn service_with(
+    configure: impl FnOnce(Pipeline) -> Pipeline,
+) -> (Database, Pipeline, Client) {
     let database = Store::database().await.unwrap();
-    let mut pipeline = Pipeline::new(database.url(), |config| config).unwrap();
+    let mut pipeline = configure(Pipeline::new(database.url(), |config| config).unwrap());
     pipeline.start_ingester().unwrap();
     pipeline.ready().await.unwrap();
     let sql = pipeline.connect().await.unwrap();
@@ -113,12 +119,47 @@ async fn fleet() -> (Database, Pipeline) {
 async fn every_page_shows_what_there_is_in_both_themes_to_everybody() {
     let (_database, pipeline) = fleet().await;
     Script::start("views.mjs", &pipeline).await.finish().await;
+    Script::start("pages.mjs", &pipeline).await.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_are_found_and_a_link_says_how() {
     let (_database, pipeline) = fleet().await;
     Script::start("finding.mjs", &pipeline).await.finish().await;
+}
+
+/// The identity provider is the program's own: it says where it is to be before anybody asks it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_see_what_logs_in_by_a_token_or_by_an_identity_provider() {
+    let issuer = format!("http://127.0.0.1:{}", free_port().unwrap());
+    let (_database, pipeline, sql) = service_with(|pipeline| {
+        pipeline
+            .ingester_setting("http.access", "token")
+            .ingester_setting("http.oidc.issuer", issuer.as_str())
+            .ingester_setting("http.oidc.client_id", "console")
+            .ingester_setting("http.oidc.claim", "team")
+            .ingester_setting("http.oidc.tenants.sre", "*")
+    })
+    .await;
+    let fill = "INSERT INTO log.postgres (log_time, error_severity, message, stream, position) \
+        VALUES (now(), 'LOG', 'the only row', '00000000-0000-0000-0000-000000000001', 1)";
+    sql.batch_execute(fill).await.unwrap();
+    let mut script = Script::start("login.mjs", &pipeline).await;
+    while let Some(wanted) = script.wants().await {
+        let answer = match wanted.as_str() {
+            "issuer" => issuer.clone(),
+            "token" => {
+                let row = sql.query_one("SELECT log.create_token('test', NULL)", &[]).await;
+                row.unwrap().get(0)
+            }
+            "revoke" => {
+                sql.batch_execute("UPDATE log.token SET expires_at = now()").await.unwrap();
+                String::new()
+            }
+            other => panic!("{other:?} isn't known"),
+        };
+        script.done(&answer).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
