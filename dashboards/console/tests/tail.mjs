@@ -1,6 +1,6 @@
 // The live tail: it follows, waits for who reads, puts late rows where they belong, and goes on after the service was away.
 
-import { ask, check, end, expect, launch, leave, messages, rows, same, shot, visit } from "./browser.mjs";
+import { accessible, ask, check, end, expect, launch, leave, messages, rows, same, shot, visit } from "./browser.mjs";
 
 const browser = await launch();
 const page = await visit(browser, "/?from=all");
@@ -64,6 +64,7 @@ await check("waits while somebody reads further down, and says how many are new"
   await page.getByRole("button", { name: "30 new" }).waitFor();
   same(await messages(page), before, "what is read");
   await shot(page, "tail");
+  await accessible(page, "the tail");
   await page.getByRole("button", { name: "30 new" }).click();
   await topIs(`row ${sent}`);
   await inOrder();
@@ -75,6 +76,7 @@ await check("goes on after the service was away, without a gap", async () => {
   await page.getByText("The service doesn’t answer").waitFor({ timeout: 30_000 });
   same((await messages(page)).slice(0, 15), before, "what was there");
   await shot(page, "away");
+  await accessible(page, "a service that is away");
   await ask("start");
   // Stored before the browser is back.
   await more(40);
