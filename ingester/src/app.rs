@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::api::{self, Access, Api};
+use crate::audit::{self, Audit};
 use crate::config::{self, Config};
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -195,10 +196,13 @@ impl Ingester {
             shards = config.shards.len(),
             "started"
         );
+        let audited = config.http.is_audited().then(|| Audit::new(metrics.clone()));
+        let (audit, audited) = audited.unzip();
         let watching = Pool::for_watching(config.database.reader_url()?, config.http.query_timeout);
         let api = Api {
             all: queries,
             access,
+            audit,
             searches: Pool::for_searches(config.database.url()?),
             query_timeout: config.http.query_timeout,
             export_timeout: config.http.export_timeout,
@@ -247,6 +251,13 @@ impl Ingester {
                 handshake_timeout: config.forward.handshake_timeout,
                 message_timeout: config.forward.message_timeout,
             };
+            if let Some(entries) = audited {
+                let host = host_name().into();
+                let (route, memory) = (context.route.clone(), context.memory.clone());
+                let writing =
+                    audit::write(entries, host, route, memory, metrics.clone(), stop.clone());
+                tasks.spawn(writing.instrument(tracing::info_span!("audit")));
+            }
             if let Some(tls) = tls {
                 tasks.spawn(tls.keep(stop.clone()));
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc::OwnedPermit;
 use trunkline_forward::Message;
-use trunkline_record::{ChunkHeader, Source, StreamId};
+use trunkline_record::{ChunkHeader, SealedChunk, Source, StreamId, message};
 
 use crate::batch::Weight;
 use crate::metrics::Metrics;
@@ -42,6 +42,21 @@ pub struct Foreign {
 
 /// Bytes of log that one record is taken to have where the sender doesn't say how many records there are.
 const TYPICAL_RECORD: u64 = 256;
+
+/// What was made into a forward chunk here, as if it had come over a connection. Its stream is no other's, and ends with it.
+pub fn made_here(
+    tag: &str,
+    stream: StreamId,
+    source: &Source,
+    sealed: &SealedChunk,
+) -> Result<(ChunkHeader, Message), Refusal> {
+    let mut wire = Vec::with_capacity(sealed.entries.len() + 512);
+    message(tag, &stream, source, tag, Some(0), sealed, &mut wire);
+    let message = Message::decode(&wire.into())?;
+    let header = ChunkHeader::from_options(&message.options)?;
+    let header = header.ok_or_else(|| Refusal::Unconvertible("without a header".to_owned()))?;
+    Ok((header, message))
+}
 
 impl Item for Chunk {
     fn stream(&self) -> StreamId {

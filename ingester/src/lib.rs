@@ -2,10 +2,11 @@
 //!
 //! The way of a forward chunk: [`receive`] cuts it off a connection and puts it into the writers' [`queue`]; [`batch`] says when there
 //! is enough for a transaction; [`store`] runs the transaction and answers; [`receive`] sends the ack. [`api`] answers queries beside
-//! that.
+//! that, and [`audit`] notes which.
 
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod batch;
 pub mod chunk;
 pub mod cli;

@@ -40,6 +40,8 @@ pub struct Numbers {
     pub memory_bytes: Gauge,
     /// Records rejected because their sender may not write their source.
     pub forbidden: Counter,
+    /// Requests to the API that are in no row of the audit.
+    pub audit_lost: Counter,
     /// Connections whose peers left before they had said who they are.
     pub vanished: Counter,
     /// Connections ended by us.
@@ -120,6 +122,11 @@ impl Default for Metrics {
                 Counter::default(),
                 "forbidden",
                 "Records rejected because their sender may not write their source"
+            ),
+            audit_lost: register!(
+                Counter::default(),
+                "audit_lost",
+                "Requests to the API that left no row in the audit: too many, or no database to store them"
             ),
             vanished: register!(
                 Counter::default(),

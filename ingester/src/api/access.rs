@@ -5,18 +5,19 @@
 
 mod limits;
 mod oidc;
+mod recorded;
+mod streamed;
 mod tokens;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 
 use super::problem::Problem;
@@ -29,6 +30,9 @@ pub use limits::LimitsConfig;
 use limits::{Limits, Place, TooMany};
 pub use oidc::OidcConfig;
 use oidc::{Oidc, Refused};
+use recorded::Recorded;
+pub(super) use recorded::Tally;
+use streamed::Streamed;
 use tokens::Tokens;
 
 /// Who may ask.
@@ -39,6 +43,16 @@ pub enum Mode {
     Open,
     /// Whoever has a token.
     Token,
+}
+
+impl By {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Token => "token",
+            Self::Oidc => "oidc",
+        }
+    }
 }
 
 /// How a caller showed who it is.
@@ -123,6 +137,18 @@ impl Access {
         Ok(Caller { name, tenant: grant.tenant.map(Into::into), by: By::Token })
     }
 
+    /// Why a caller that was let in with this is let in no longer; `None` as long as it is, or as that can't be found out.
+    async fn refuses(&self, caller: &Caller, shown: Option<&HeaderValue>) -> Option<Problem> {
+        let mut headers = HeaderMap::new();
+        headers.extend(shown.map(|shown| (header::AUTHORIZATION, shown.clone())));
+        match self.caller(&headers).await {
+            Ok(now) if now == *caller => None,
+            Ok(_) => Some(Problem::unauthorized("the token means something else now")),
+            Err(problem) if problem.is(StatusCode::SERVICE_UNAVAILABLE) => None,
+            Err(problem) => Some(problem),
+        }
+    }
+
     /// A place among those who are being answered. Where anybody may ask nobody is told from another, and only connections are limited.
     fn enter(&self, caller: &Caller, path: &str) -> Result<Option<Place>, Problem> {
         if caller.by == By::Open {
@@ -152,17 +178,26 @@ pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
         Ok(place) => place,
         Err(problem) => return problem.into_response(),
     };
-    request.extensions_mut().insert(caller);
+    let tally = Tally::default();
+    let audit = api.audit.as_ref();
+    let mut recorded = audit.map(|audit| Recorded::begin(audit, &caller, &tally, &request));
+    let shown = request.headers().get(header::AUTHORIZATION).cloned();
+    request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(tally);
     let response = next.run(request).await;
-    if place.is_none() || response.body().size_hint().exact().is_some() {
+    if let Some(recorded) = &mut recorded {
+        recorded.answered(response.status());
+    }
+    if response.body().size_hint().exact().is_some() {
         return response;
     }
-    // A stream has its place until its end.
+    // A stream has its place until its end, and ends when its caller is let in no longer.
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_of_events = kind.is_some_and(|kind| kind == "text/event-stream");
+    let access = api.access.clone();
     response.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            let _ = &place;
-            frame
-        }))
+        let _held = (place, recorded);
+        Streamed { access, caller, shown, is_of_events, _held }.body(body)
     })
 }
 
@@ -183,6 +218,8 @@ pub(super) struct Asked {
     pub(super) tail: Tail,
     /// Who may watch them at the same time.
     pub(super) watchers: Arc<Semaphore>,
+    /// What the audit is told of the answer.
+    pub(super) tally: Tally,
     caller: Caller,
     access: Access,
 }
@@ -212,6 +249,7 @@ impl FromRequestParts<Api> for Asked {
             sql_bytes: api.sql_bytes,
             tail: api.tail.clone(),
             watchers: Arc::clone(&api.watchers),
+            tally: parts.extensions.get::<Tally>().cloned().unwrap_or_default(),
             caller,
             access: api.access.clone(),
         })

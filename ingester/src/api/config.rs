@@ -21,6 +21,8 @@ pub struct Config {
     pub access: Option<Mode>,
     /// Who vouches for callers, when this section is there.
     pub oidc: Option<OidcConfig>,
+    /// Whether each request leaves a row in `log.component`; unless it is said, where callers say who they are.
+    pub audit: Option<bool>,
     /// TLS, when this section is there.
     pub tls: Option<TlsConfig>,
     /// Sites whose pages may ask from a browser, as `https://console.example.org`.
@@ -68,6 +70,7 @@ impl Default for Config {
         Self {
             access: None,
             oidc: None,
+            audit: None,
             tls: None,
             cors_origins: Vec::new(),
             limits: LimitsConfig::default(),
@@ -86,6 +89,11 @@ impl Config {
     /// Who may ask: who is vouched for is asked who it is.
     pub(super) fn mode(&self) -> Option<Mode> {
         self.access.or(self.oidc.as_ref().map(|_| Mode::Token))
+    }
+
+    /// Whether requests are kept.
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audit.unwrap_or(self.mode() == Some(Mode::Token))
     }
 
     /// Whether nothing says who may ask.

@@ -20,6 +20,7 @@ pub(super) async fn context(api: Asked, given: Given) -> Result<Response, Proble
             "there is no row with this log_time, stream and position",
         )
     })?;
+    api.tally.add(found.before.len() + 1 + found.after.len());
     let all = |rows: &[Vec<u8>]| String::from_utf8_lossy(&rows.join(&b","[..])).into_owned();
     let body = format!(
         "{{\"before\":[{}],\"row\":{},\"after\":[{}]}}",

@@ -7,6 +7,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt as _;
 use serde_json::json;
 use trunkline_query::{Filter, Page};
 
@@ -36,13 +37,20 @@ pub(super) async fn logs(
     let (lines, content_type) = match format {
         Format::Json => {
             let rows = logs::page(&api.pool, timeout, filter, &page).await.map_err(fail)?;
+            api.tally.add(rows.rows.len());
             return Ok(([(header::CONTENT_TYPE, "application/json")], body(&rows)).into_response());
         }
         Format::Ndjson => (Lines::Ndjson, "application/x-ndjson"),
         Format::Csv => (Lines::Csv, "text/csv; charset=utf-8; header=present"),
     };
     let stream = logs::stream(&api.pool, api.export_timeout, filter, &page, lines);
-    let body = Body::from_stream(stream.await.map_err(fail)?);
+    let tally = api.tally;
+    tally.add(0);
+    let pieces = stream.await.map_err(fail)?.map_ok(move |piece| {
+        tally.add(piece.rows);
+        piece.bytes
+    });
+    let body = Body::from_stream(pieces);
     Ok(([(header::CONTENT_TYPE, content_type)], body).into_response())
 }
 

@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tower_http::cors::CorsLayer;
 
 use super::config::Origin;
-use super::listener::Listener;
+use super::listener::{Listener, Peer};
 use super::problem::Problem;
 use super::{
     Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
     me, metrics, openapi, patterns, searches, sql, store, tail,
 };
+use crate::audit::Audit;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::store::Pool;
@@ -47,6 +48,8 @@ pub struct Api {
     pub sql_rows: u32,
     /// Bytes of them that are read from the database, at most.
     pub sql_bytes: u64,
+    /// Who asked what, where that is kept.
+    pub audit: Option<Audit>,
     /// Rows as they are committed.
     pub tail: Tail,
     /// Who may watch them at the same time.
@@ -65,7 +68,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let listener = Listener::new(listener, tls, &stop)?;
-    axum::serve(listener, router(api)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let service = router(api).into_make_service_with_connect_info::<Peer>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 fn router(api: Api) -> Router {

@@ -14,7 +14,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::access::Asked;
+use super::access::{Asked, Tally};
 use super::problem::Problem;
 use super::request::{Format, Given, JsonBody};
 use crate::store::query::statement::{Bounds, Column, Statement, StatementError};
@@ -52,6 +52,7 @@ pub(super) async fn sql(
         None => Format::read(&mut parameters, &headers)?,
     };
     parameters.finish()?;
+    api.tally.statement(&asking.sql);
     let limit = asking.limit.unwrap_or(ROWS);
     if limit == 0 || limit > api.sql_rows {
         let reason = format!("limit: must be from 1 to {}", api.sql_rows);
@@ -62,14 +63,20 @@ pub(super) async fn sql(
     }
     let bounds = Bounds { timeout: api.query_timeout, bytes: api.sql_bytes };
     let statement = api.statement(&asking.sql, bounds).await?;
+    let tally = api.tally;
     match format {
-        Format::Json => whole(statement, limit, begun).await,
-        Format::Ndjson => Ok(streamed(statement, limit, false)),
-        Format::Csv => Ok(streamed(statement, limit, true)),
+        Format::Json => whole(statement, limit, begun, &tally).await,
+        Format::Ndjson => Ok(streamed(statement, limit, false, tally)),
+        Format::Csv => Ok(streamed(statement, limit, true, tally)),
     }
 }
 
-async fn whole(mut statement: Statement, limit: u32, begun: Instant) -> Result<Response, Problem> {
+async fn whole(
+    mut statement: Statement,
+    limit: u32,
+    begun: Instant,
+    tally: &Tally,
+) -> Result<Response, Problem> {
     let (mut rows, mut count, mut truncated) = (Vec::new(), 0, false);
     while let Some(row) = statement.next().await? {
         if count == limit || rows.len() >= MAX_ANSWER {
@@ -83,6 +90,7 @@ async fn whole(mut statement: Statement, limit: u32, begun: Instant) -> Result<R
         let _ = serde_json::to_writer(&mut rows, &row);
         count += 1;
     }
+    tally.add(count as usize);
     let columns = json!(statement.columns());
     let mut body = format!("{{\"columns\":{columns},\"rows\":[").into_bytes();
     body.extend_from_slice(&rows);
@@ -93,7 +101,8 @@ async fn whole(mut statement: Statement, limit: u32, begun: Instant) -> Result<R
 }
 
 /// The rows while they come, at most `limit`.
-fn streamed(statement: Statement, limit: u32, csv: bool) -> Response {
+fn streamed(statement: Statement, limit: u32, csv: bool, tally: Tally) -> Response {
+    tally.add(0);
     let mut first = Vec::new();
     if csv {
         write_record(statement.columns().iter().map(|column| Some(&*column.name)), &mut first);
@@ -101,13 +110,14 @@ fn streamed(statement: Statement, limit: u32, csv: bool) -> Response {
     let names = unique(statement.columns());
     let state = Some((statement, limit, first));
     let pieces = stream::try_unfold(state, move |state| {
-        let names = names.clone();
+        let (names, tally) = (names.clone(), tally.clone());
         async move {
             let Some((mut statement, mut left, mut piece)) = state else { return Ok(None) };
             while piece.len() < PIECE {
                 let next = if left == 0 { None } else { statement.next().await? };
                 let Some(row) = next else { return Ok(Some((piece, None))) };
                 left -= 1;
+                tally.add(1);
                 if csv {
                     write_record(row.iter().map(Option::as_deref), &mut piece);
                 } else {

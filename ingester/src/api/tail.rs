@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{Instant, timeout_at};
 use trunkline_query::Filter;
 
-use super::access::Asked;
+use super::access::{Asked, Tally};
 use super::problem::Problem;
 use super::request::Given;
 use crate::store::query::tail::{Event, InvalidToken, Token};
@@ -63,7 +63,7 @@ pub(super) async fn tail(
         (header::CACHE_CONTROL, "no-store"),
         NO_BUFFER,
     ];
-    Ok((headers, body(events, regex)).into_response())
+    Ok((headers, body(events, regex, api.tally)).into_response())
 }
 
 fn token(text: &str) -> Result<Token, String> {
@@ -71,11 +71,12 @@ fn token(text: &str) -> Result<Token, String> {
 }
 
 /// The events as they go over the connection, as fast as it takes them.
-fn body(events: Receiver<Event>, regex: Option<&'static str>) -> Body {
+fn body(events: Receiver<Event>, regex: Option<&'static str>, tally: Tally) -> Body {
+    tally.add(0);
     let begin = (events, None::<Token>, None::<Instant>);
-    Body::from_stream(stream::unfold(
-        begin,
-        move |(mut events, mut reached, mut sent)| async move {
+    Body::from_stream(stream::unfold(begin, move |(mut events, mut reached, mut sent)| {
+        let tally = tally.clone();
+        async move {
             loop {
                 let due = sent.unwrap_or_else(Instant::now) + HEARTBEAT;
                 let text = match timeout_at(due, events.recv()).await {
@@ -89,6 +90,9 @@ fn body(events: Receiver<Event>, regex: Option<&'static str>) -> Body {
                         heartbeat(reached.take().as_ref())
                     }
                     Ok(Some(event)) => {
+                        if let Event::Rows(rows, _) = &event {
+                            tally.add(rows.len());
+                        }
                         reached = None;
                         show(event, regex)
                     }
@@ -100,8 +104,8 @@ fn body(events: Receiver<Event>, regex: Option<&'static str>) -> Body {
                     (events, reached, sent),
                 ));
             }
-        },
-    ))
+        }
+    }))
 }
 
 /// A comment, and an id without data: clients remember it and see no event.
@@ -126,11 +130,13 @@ fn show(event: Event, regex: Option<&str>) -> Vec<u8> {
             format!("event: skipped\nid: {token}\ndata: {{\"rows\":{rows}}}\n\n").into_bytes()
         }
         Event::Reached(token) => heartbeat(Some(&token)),
-        Event::Failed(error) => {
-            let problem = Problem::of_query(error, regex);
-            // Strings and numbers can always be written.
-            let problem = serde_json::to_string(&problem).unwrap_or_default();
-            format!("event: problem\ndata: {problem}\n\n").into_bytes()
-        }
+        Event::Failed(error) => last_event(&Problem::of_query(error, regex)),
     }
+}
+
+/// Says why nothing follows.
+pub(super) fn last_event(problem: &Problem) -> Vec<u8> {
+    // Strings and numbers can always be written.
+    let problem = serde_json::to_string(problem).unwrap_or_default();
+    format!("event: problem\ndata: {problem}\n\n").into_bytes()
 }

@@ -7,7 +7,8 @@ use trunkline_harness::Database;
 use trunkline_ingester::api::Mode;
 use trunkline_ingester::config::Config;
 
-use crate::service::{Service, eventually, start};
+use crate::service::{PATIENCE, Service, eventually, number, start};
+use crate::tail::client::Client as Watcher;
 
 /// A service that asks for tokens, over a store with a row of each of two clusters, and a tenant of one of them.
 pub struct Guarded {
@@ -196,6 +197,39 @@ async fn a_tenant_that_is_dropped_and_made_again_begins_anew() {
     let (status, page) = guarded.get("/api/v1/logs", &token).await;
     assert_eq!(status, StatusCode::OK, "{page}");
     assert_eq!(messages(&page), ["of theirs"]);
+    guarded.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_ends_when_its_token_is_revoked() {
+    let guarded = Guarded::start(|config| {
+        config.http.query_timeout = std::time::Duration::from_secs(600);
+    })
+    .await;
+    let (tenants, alls) = (guarded.tenants_token().await, guarded.token(None).await);
+    let mut ending = Watcher::connect_as(&guarded.service, "", &tenants).await;
+    let mut going_on = Watcher::connect_as(&guarded.service, "", &alls).await;
+    // Rows without end, faster than anybody looks at the token.
+    let endless = "SELECT repeat('x', 1000), pg_sleep(0.001) FROM generate_series(1, 100000)";
+    let asked = reqwest::Client::new().post(guarded.service.url("/api/v1/sql"));
+    let body = serde_json::json!({ "sql": endless, "limit": 100_000, "format": "csv" });
+    let mut export = asked.bearer_auth(&tenants).json(&body).send().await.unwrap();
+    assert!(export.chunk().await.unwrap().is_some());
+    let revoke = "SELECT log.revoke_token(id) FROM log.token WHERE tenant = $1::text::name";
+    guarded.client.execute(revoke, &[&guarded.tenant]).await.unwrap();
+    assert_eq!(ending.end().await["status"], 401);
+    let broken = async {
+        while let Ok(piece) = export.chunk().await {
+            assert!(piece.is_some(), "it breaks off, and isn't taken for whole");
+        }
+    };
+    tokio::time::timeout(PATIENCE, broken).await.unwrap();
+    let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%repeat(''x'', 1000), pg_sleep%' \
+                   AND datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()";
+    eventually("the statement to end", async || number(&guarded.client, running).await == 0).await;
+    // Whose token is in force sees nothing of this.
+    let mut sender = guarded.service.sender(7).await;
+    assert_eq!(going_on.nothing_more(&guarded.service, &mut sender).await, ["last"]);
     guarded.stopped().await;
 }
 

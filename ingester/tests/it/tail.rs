@@ -1,6 +1,6 @@
 //! Rows as they are committed: each client gets exactly its own, whatever the order of commits, and whatever becomes of its connection.
 
-mod client;
+pub mod client;
 mod truth;
 
 use std::time::Duration;

@@ -1,16 +1,13 @@
 //! One message of another sender made into a forward chunk of our own.
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use trunkline_forward::{Inflater, Limits, Message};
-use trunkline_record::{
-    ChunkBuilder, ChunkHeader, ChunkLimits, Source, StreamId, escape, message as write_message,
-};
+use trunkline_record::{ChunkBuilder, ChunkHeader, ChunkLimits, Source, StreamId, escape};
 
 use super::super::credentials::{Credential, Forbidden};
 use super::super::routes::{RouteConfig, Routes};
 use super::entries::Entries;
-use crate::chunk::{Foreign, Refusal};
+use crate::chunk::{Foreign, Refusal, made_here};
 
 /// The forward chunk that a message became.
 #[derive(Debug)]
@@ -76,13 +73,7 @@ impl Converter {
         let stream = stream(message, credential);
         // A rejected record's sender is known by the route at most; and that has to be within what it may write.
         let own = if may_write(&of_route).is_ok() { of_route } else { Source::default() };
-        let mut wire = Vec::with_capacity(sealed.entries.len() + 512);
-        write_message(&tag, &stream, &own, &tag, Some(0), &sealed, &mut wire);
-        drop(sealed);
-        let message = Message::decode(&Bytes::from(wire))?;
-        let Some(header) = ChunkHeader::from_options(&message.options)? else {
-            return Err(Refusal::Unconvertible("without a header".to_owned()));
-        };
+        let (header, message) = made_here(&tag, stream, &own, &sealed)?;
         let foreign = Foreign { tag, sources };
         let forbidden = converted.forbidden;
         Ok(Some(Converted { header, message, foreign, forbidden }))

@@ -117,6 +117,15 @@ pub enum Lines {
     Csv,
 }
 
+/// Some of a stream.
+#[derive(Debug, Default)]
+pub struct Piece {
+    /// Lines, each whole.
+    pub bytes: Vec<u8>,
+    /// So many rows are in them.
+    pub rows: usize,
+}
+
 /// Bytes that are handed on at once.
 const PIECE: usize = 64 << 10;
 
@@ -128,26 +137,26 @@ pub async fn stream(
     filter: Filter,
     page: &Page,
     lines: Lines,
-) -> Result<impl Stream<Item = Result<Vec<u8>, QueryError>> + Send + 'static, QueryError> {
+) -> Result<impl Stream<Item = Result<Piece, QueryError>> + Send + 'static, QueryError> {
     let deadline = tokio::time::Instant::now() + timeout;
     let tables = filter.tables;
     let begin = async {
         let mut running = Running::begin(pool).await?;
         running.allow(timeout).await?;
         let walk = walk(running, filter, page, page.limit).await?;
-        let mut piece = Vec::new();
+        let mut piece = Piece::default();
         if lines == Lines::Csv {
-            row::write_csv_header(tables.columns(), &mut piece);
+            row::write_csv_header(tables.columns(), &mut piece.bytes);
         }
         next_piece(walk, tables, lines, piece).await
     };
     let (first, rest) = within(timeout, begin).await?;
     let following = stream::try_unfold(rest, move |walk| async move {
         let Some(walk) = walk else { return Ok(None) };
-        let next = next_piece(walk, tables, lines, Vec::new());
+        let next = next_piece(walk, tables, lines, Piece::default());
         let next = tokio::time::timeout_at(deadline, next);
         let (piece, rest) = next.await.unwrap_or(Err(QueryError::Timeout))?;
-        Ok((!piece.is_empty() || rest.is_some()).then_some((piece, rest)))
+        Ok((!piece.bytes.is_empty() || rest.is_some()).then_some((piece, rest)))
     });
     Ok(futures_util::StreamExt::chain(stream::iter([Ok(first)]), following))
 }
@@ -157,20 +166,22 @@ async fn next_piece(
     mut walk: Walk,
     tables: Tables,
     lines: Lines,
-    mut piece: Vec<u8>,
-) -> Result<(Vec<u8>, Option<Walk>), QueryError> {
-    while piece.len() < PIECE {
+    mut piece: Piece,
+) -> Result<(Piece, Option<Walk>), QueryError> {
+    while piece.bytes.len() < PIECE {
         let Some(row) = walk.next().await? else {
             walk.finish().await?;
             return Ok((piece, None));
         };
+        let out = &mut piece.bytes;
         match lines {
             Lines::Ndjson => {
-                row::write_json(&row, tables.columns(), &mut piece);
-                piece.push(b'\n');
+                row::write_json(&row, tables.columns(), out);
+                out.push(b'\n');
             }
-            Lines::Csv => row::write_csv(&row, tables.columns(), &mut piece)?,
+            Lines::Csv => row::write_csv(&row, tables.columns(), out)?,
         }
+        piece.rows += 1;
     }
     Ok((piece, Some(walk)))
 }

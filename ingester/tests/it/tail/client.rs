@@ -28,7 +28,16 @@ impl Client {
     }
 
     pub async fn connect_to(url: &str, query: &str, token: Option<&str>) -> Self {
-        let mut request = reqwest::Client::new().get(format!("{url}?{query}"));
+        Self::ask(reqwest::Client::new().get(format!("{url}?{query}")), query, token).await
+    }
+
+    /// Connects as who has this bearer token.
+    pub async fn connect_as(service: &Service, query: &str, bearer: &str) -> Self {
+        let request = reqwest::Client::new().get(service.url(&format!("/api/v1/tail?{query}")));
+        Self::ask(request.bearer_auth(bearer), query, None).await
+    }
+
+    async fn ask(mut request: reqwest::RequestBuilder, query: &str, token: Option<&str>) -> Self {
         if let Some(token) = token {
             request = request.header("last-event-id", token);
         }
@@ -67,6 +76,17 @@ impl Client {
             }
             let more = tokio::time::timeout(PATIENCE, self.answer.chunk()).await.expect("events");
             self.buffer.extend_from_slice(&more.ok().flatten()?);
+        }
+    }
+
+    /// The status and the words of the problem that is the end.
+    pub async fn end(&mut self) -> Value {
+        loop {
+            let (name, data) = self.event().await.expect("why it ends");
+            if name == "problem" {
+                assert_eq!(self.event().await, None);
+                return serde_json::from_str(&data).unwrap();
+            }
         }
     }
 
