@@ -17,6 +17,9 @@ pub struct Filter {
     pub(crate) conditions: Vec<Expression>,
 }
 
+/// Texts, regular expressions and conditions, at most of each: every row may have to be compared with all of them.
+const MOST: usize = 32;
+
 impl Filter {
     /// Reads `table`, `from`, `to`, each of [`FIELDS`], `text`, `regex` and `where`. All that is given has to hold; several values of
     /// one field are alternatives.
@@ -31,11 +34,11 @@ impl Filter {
             ("text", "text!", Expression::Contains as fn(String) -> Expression),
             ("regex", "regex!", Expression::Matches),
         ] {
-            conditions.extend(texts(parameters, name).into_iter().map(of));
-            let denied = texts(parameters, denied).into_iter();
+            conditions.extend(texts(parameters, name)?.into_iter().map(of));
+            let denied = texts(parameters, denied)?.into_iter();
             conditions.extend(denied.map(|text| of(text).denied()));
         }
-        for text in parameters.many("where") {
+        for text in few(parameters, "where")? {
             conditions.push(clause::check(text, tables, now)?);
         }
         Ok(Self { tables, from, to, conditions })
@@ -81,9 +84,20 @@ impl Slice {
 }
 
 /// An empty text is in every row, also in those that have none of the columns.
-fn texts(parameters: &mut Parameters<'_>, name: &'static str) -> Vec<String> {
-    let texts = parameters.many(name).into_iter();
-    texts.filter(|text| !text.is_empty()).map(str::to_owned).collect()
+fn texts(parameters: &mut Parameters<'_>, name: &'static str) -> Result<Vec<String>, FilterError> {
+    let texts = few(parameters, name)?.into_iter();
+    Ok(texts.filter(|text| !text.is_empty()).map(str::to_owned).collect())
+}
+
+fn few<'a>(
+    parameters: &mut Parameters<'a>,
+    name: &'static str,
+) -> Result<Vec<&'a str>, FilterError> {
+    let values = parameters.many(name);
+    match values.len() > MOST {
+        true => Err(FilterError::new(name, format!("is given more than {MOST} times"))),
+        false => Ok(values),
+    }
 }
 
 fn moment(value: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, String> {
@@ -130,6 +144,10 @@ mod tests {
         refused(&[("table", "postgres"), ("table", "patroni")], "table", "more than once");
         refused(&[("from", "now"), ("to", "-1h")], "to", "before from");
         refused(&[("cluster", "a\0")], "cluster", "NUL");
+        for name in ["text", "text!", "regex", "regex!", "where"] {
+            refused(&[(name, "true"); MOST + 1], name, "more than 32 times");
+            assert!(read(&[(name, "true"); MOST]).is_ok(), "{name}");
+        }
         refused(&[("table", "patroni"), ("user", "a")], "user", "table=postgres has");
     }
 

@@ -18,11 +18,17 @@ struct Given<'a> {
     taken: bool,
 }
 
+/// Parameters of one request, at most: many values of a field make a short list, and nobody writes more.
+const MOST: usize = 1_000;
+
 impl<'a> Parameters<'a> {
     /// A value with a NUL is refused at once: no `text` can hold it, so it would be an error of the database's.
     pub fn new(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, FilterError> {
         let mut given = Vec::new();
         for (name, value) in pairs {
+            if given.len() == MOST {
+                return Err(FilterError::new(name, format!("is one more than {MOST} parameters")));
+            }
             if value.contains('\0') {
                 return Err(FilterError::new(name, "holds a NUL, and no row does"));
             }
@@ -102,6 +108,12 @@ mod tests {
             error.to_string(),
             "parameter \"limti\" is unknown; there are a, b, limit; did you mean \"limit\"?"
         );
+    }
+
+    #[test]
+    fn there_is_an_end_to_them() {
+        assert!(Parameters::new([("a", "1"); MOST]).is_ok());
+        assert_eq!(Parameters::new([("a", "1"); MOST + 1]).unwrap_err().parameter, "a");
     }
 
     #[test]
