@@ -1,5 +1,6 @@
 //! Callers whom an identity provider vouches for: a stand-in that signs with real keys, and whatever else a token could be.
 
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -7,12 +8,16 @@ use axum::routing::get;
 use reqwest::StatusCode;
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use serde_json::{Value, json};
+use trunkline_harness::installation::set_up;
 use trunkline_ingester::api::OidcConfig;
 
 use crate::access::Guarded;
+use crate::tail::client::Client;
 
 /// A provider: what it publishes as its keys can be changed.
 struct Provider {
@@ -50,8 +55,20 @@ impl Provider {
 
 enum Pair {
     Ec(EcdsaKeyPair),
+    Ec384(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
+    Rsa(Box<RsaKeyPair>),
 }
+
+/// How tokens may be signed by RSA.
+static BY_RSA: [(&str, &dyn RsaEncoding); 6] = [
+    ("RS256", &RSA_PKCS1_SHA256),
+    ("RS384", &RSA_PKCS1_SHA384),
+    ("RS512", &RSA_PKCS1_SHA512),
+    ("PS256", &RSA_PSS_SHA256),
+    ("PS384", &RSA_PSS_SHA384),
+    ("PS512", &RSA_PSS_SHA512),
+];
 
 struct Key {
     id: &'static str,
@@ -65,6 +82,30 @@ impl Key {
         Self { id, pair: Pair::Ec(EcdsaKeyPair::from_pkcs8(how, pkcs8.as_ref(), &random).unwrap()) }
     }
 
+    fn ec384(id: &'static str) -> Self {
+        let (how, random) = (&ECDSA_P384_SHA384_FIXED_SIGNING, SystemRandom::new());
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(how, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(how, pkcs8.as_ref(), &random).unwrap();
+        Self { id, pair: Pair::Ec384(pair) }
+    }
+
+    /// Made by OpenSSL, since ring makes none.
+    fn rsa(id: &'static str) -> Self {
+        let make = || {
+            let mut openssl = Command::new("openssl");
+            openssl.args(["genpkey", "-algorithm", "RSA", "-outform", "DER"]);
+            openssl.args(["-pkeyopt", "rsa_keygen_bits:2048"]).stderr(Stdio::null()).output()
+        };
+        let made = make().or_else(|_| {
+            set_up(&["openssl"]).unwrap();
+            make()
+        });
+        let made = made.unwrap().stdout;
+        // Which of the two forms it is in depends on OpenSSL's version.
+        let pair = RsaKeyPair::from_pkcs8(&made).or_else(|_| RsaKeyPair::from_der(&made)).unwrap();
+        Self { id, pair: Pair::Rsa(Box::new(pair)) }
+    }
+
     fn ed(id: &'static str) -> Self {
         let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
         Self { id, pair: Pair::Ed(Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap()) }
@@ -76,6 +117,14 @@ impl Key {
                 let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
                 json!({ "kid": self.id, "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": base64(x), "y": base64(y) })
             }
+            Pair::Ec384(pair) => {
+                let (x, y) = pair.public_key().as_ref()[1..].split_at(48);
+                json!({ "kid": self.id, "kty": "EC", "crv": "P-384", "x": base64(x), "y": base64(y) })
+            }
+            Pair::Rsa(pair) => {
+                let public = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
+                json!({ "kid": self.id, "kty": "RSA", "use": "sig", "n": base64(&public.n), "e": base64(&public.e) })
+            }
             Pair::Ed(pair) => {
                 json!({ "kid": self.id, "kty": "OKP", "crv": "Ed25519", "x": base64(pair.public_key().as_ref()) })
             }
@@ -83,7 +132,12 @@ impl Key {
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let algorithm = if matches!(self.pair, Pair::Ec(_)) { "ES256" } else { "EdDSA" };
+        let algorithm = match self.pair {
+            Pair::Ec(_) => "ES256",
+            Pair::Ec384(_) => "ES384",
+            Pair::Ed(_) => "EdDSA",
+            Pair::Rsa(_) => "RS256",
+        };
         self.sign_as(&json!({ "alg": algorithm, "kid": self.id, "typ": "JWT" }), claims)
     }
 
@@ -94,8 +148,16 @@ impl Key {
             base64(claims.to_string().as_bytes())
         );
         let signature = match &self.pair {
-            Pair::Ec(pair) => {
+            Pair::Ec(pair) | Pair::Ec384(pair) => {
                 pair.sign(&SystemRandom::new(), text.as_bytes()).unwrap().as_ref().to_vec()
+            }
+            Pair::Rsa(pair) => {
+                let how = BY_RSA.iter().find(|(name, _)| header["alg"] == *name);
+                // By something, where the header names what RSA isn't.
+                let how = how.map_or(BY_RSA[0].1, |(_, how)| *how);
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(how, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
+                signature
             }
             Pair::Ed(pair) => pair.sign(text.as_bytes()).as_ref().to_vec(),
         };
@@ -123,13 +185,9 @@ fn with(claims: &Value, name: &str, value: Value) -> Value {
     claims
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_providers_token_is_answered_as_its_tenant_and_no_other_token_is() {
-    let provider = Provider::start().await;
-    let (old, new, foreign) = (Key::ec("1"), Key::ed("2"), Key::ec("1"));
-    provider.publish(&[&old]);
-    let issuer = provider.issuer.clone();
-    let guarded = Guarded::start(|config| {
+/// A service that takes a provider's tokens.
+async fn vouched_for(issuer: String) -> Guarded {
+    Guarded::start(|config| {
         config.http.access = None;
         config.http.oidc = Some(OidcConfig {
             issuer,
@@ -140,7 +198,16 @@ async fn a_providers_token_is_answered_as_its_tenant_and_no_other_token_is() {
             ca_file: None,
         });
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_providers_token_is_answered_as_its_tenant_and_no_other_token_is() {
+    let provider = Provider::start().await;
+    let (old, new, foreign) = (Key::ec("1"), Key::ed("2"), Key::ec("1"));
+    provider.publish(&[&old]);
+    let issuer = provider.issuer.clone();
+    let guarded = vouched_for(issuer).await;
     let now = chrono::Utc::now().timestamp();
     let claims = json!({
         "iss": provider.issuer, "aud": ["trunkline", "other"], "sub": "7", "email": "ada@example.org", "exp": now + 600, "tenant": guarded.tenant,
@@ -216,11 +283,52 @@ async fn a_providers_token_is_answered_as_its_tenant_and_no_other_token_is() {
             guarded.get("/api/v1/logs", &old.sign(&with(&claims, "tenant", tenant.clone()))).await;
         assert_eq!(status, StatusCode::FORBIDDEN, "{tenant}: {problem}");
     }
+    // A tail ends with its token, for whose end clocks may differ by a minute.
+    let soon = with(&claims, "exp", json!(chrono::Utc::now().timestamp() - 52));
+    let mut watching = Client::connect_as(&guarded.service, "", &old.sign(&soon)).await;
+    assert_eq!(watching.end().await["status"], 401);
     // Another key is found where it is published, though not at once: the provider isn't asked for each token that names one.
     provider.publish(&[&old, &new]);
     crate::service::eventually("the new key to be known", async || {
         guarded.get("/api/v1/logs", &new.sign(&claims)).await.0 == StatusCode::OK
     })
     .await;
+    guarded.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_sign_is_checked_as_what_it_says_it_is() {
+    let provider = Provider::start().await;
+    let (rsa, other) = (Key::rsa("rsa"), Key::rsa("rsa"));
+    let keys = [Key::ec("p256"), Key::ec384("p384"), Key::ed("ed"), rsa];
+    provider.publish(&keys.each_ref());
+    let guarded = vouched_for(provider.issuer.clone()).await;
+    let claims = json!({
+        "iss": provider.issuer, "aud": "trunkline", "sub": "7", "exp": chrono::Utc::now().timestamp() + 600, "tenant": guarded.tenant,
+    });
+    let header = |name: &str, key: &Key| json!({ "alg": name, "kid": key.id });
+    let mut all = vec![("ES256", &keys[0]), ("ES384", &keys[1]), ("EdDSA", &keys[2])];
+    all.extend(BY_RSA.iter().map(|(name, _)| (*name, &keys[3])));
+    let ask = async |token: &str| guarded.get("/api/v1/logs", token).await.0;
+    for (name, key) in &all {
+        let token = key.sign_as(&header(name, key), &claims);
+        assert_eq!(ask(&token).await, StatusCode::OK, "{name}");
+        // One bit of the signature.
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let flipped = if signature.starts_with('A') { "B" } else { "A" };
+        let forged = format!("{signed}.{flipped}{}", &signature[1..]);
+        assert_eq!(ask(&forged).await, StatusCode::UNAUTHORIZED, "{name}");
+        // What was signed in this way is no other.
+        for (other, _) in &all {
+            if other != name {
+                let renamed = base64(header(other, key).to_string().as_bytes());
+                let (_, rest) = token.split_once('.').unwrap();
+                let renamed = format!("{renamed}.{rest}");
+                assert_eq!(ask(&renamed).await, StatusCode::UNAUTHORIZED, "{name} as {other}");
+            }
+        }
+    }
+    let forged = other.sign_as(&header("PS256", &other), &claims);
+    assert_eq!(ask(&forged).await, StatusCode::UNAUTHORIZED);
     guarded.stopped().await;
 }
