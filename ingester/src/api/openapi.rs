@@ -5,21 +5,47 @@ mod parameters;
 
 use std::sync::LazyLock;
 
+use super::Api;
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{HttpMethod, Operation, OperationBuilder, Parameter, PathItem};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, Required, Schema,
 };
 
-/// Made once: it is the same as long as the process lives.
-static DESCRIPTION: LazyLock<Vec<u8>> =
-    LazyLock::new(|| serde_json::to_vec(&description()).unwrap_or_default());
+/// Made once: they are the same as long as the process lives.
+static OPEN: LazyLock<Vec<u8>> = LazyLock::new(|| written(&description()));
+static GUARDED: LazyLock<Vec<u8>> = LazyLock::new(|| written(&guarded(description())));
 
-pub(super) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION.as_slice()).into_response()
+pub(super) async fn openapi(State(api): State<Api>) -> Response {
+    let description = if api.access.is_open() { &*OPEN } else { &*GUARDED };
+    ([(header::CONTENT_TYPE, "application/json")], description.as_slice()).into_response()
+}
+
+fn written(description: &OpenApi) -> Vec<u8> {
+    serde_json::to_vec(description).unwrap_or_default()
+}
+
+/// The same where callers have to say who they are.
+fn guarded(mut description: OpenApi) -> OpenApi {
+    const NAME: &str = "bearer";
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.description = Some(
+        "A token that trunkline-ingester token create or log.create_token made, or one of the identity provider that /api/v1/me names"
+            .to_owned(),
+    );
+    let components = description.components.get_or_insert_default();
+    components.security_schemes.insert(NAME.to_owned(), SecurityScheme::Http(bearer).into());
+    let needed = SecurityRequirement::new(NAME, Vec::<String>::new());
+    if let Some(me) = description.paths.paths.get_mut("/api/v1/me").and_then(|me| me.get.as_mut()) {
+        me.security = Some(vec![needed.clone(), SecurityRequirement::default()]);
+    }
+    description.security = Some(vec![needed]);
+    description
 }
 
 fn description() -> OpenApi {
