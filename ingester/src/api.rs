@@ -3,6 +3,7 @@
 mod access;
 mod clusters;
 mod config;
+mod connections;
 mod console;
 mod context;
 mod facets;
@@ -26,4 +27,5 @@ mod tail;
 
 pub use access::{Access, LimitsConfig, Mode, OidcConfig};
 pub use config::Config;
+pub use connections::Connections;
 pub use serve::{Api, serve};

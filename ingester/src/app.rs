@@ -214,9 +214,8 @@ impl Ingester {
             metrics: metrics.clone(),
             health,
         };
-        let mut api = tasks.spawn(
-            api::serve(http, http_tls, api, stop.clone()).instrument(tracing::info_span!("http")),
-        );
+        let serving = api::serve(http, http_tls, api, config.http.connections(), stop.clone());
+        let mut api = tasks.spawn(serving.instrument(tracing::info_span!("http")));
 
         let is_open = tokio::select! {
             biased;

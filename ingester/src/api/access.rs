@@ -3,6 +3,7 @@
 //! A caller is somebody by a token of `log.token`, or, where nothing else is configured, anybody. Either it sees all clusters, or it is
 //! answered by the database role of one tenant: see [`crate::store::Logins`].
 
+mod held;
 mod limits;
 mod oidc;
 mod recorded;
@@ -12,7 +13,7 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::body::HttpBody as _;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -26,6 +27,7 @@ use crate::config::Error;
 use crate::store::query::statement::{Bounds, Statement, StatementError};
 use crate::store::query::tail::Tail;
 use crate::store::{LoginError, Logins, Pool, PoolError};
+use held::Held;
 pub use limits::LimitsConfig;
 use limits::{Limits, Place, TooMany};
 pub use oidc::OidcConfig;
@@ -189,7 +191,8 @@ pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
         recorded.answered(response.status());
     }
     if response.body().size_hint().exact().is_some() {
-        return response;
+        let _until_sent = (place, recorded);
+        return response.map(|body| Body::new(Held { body, _until_sent }));
     }
     // A stream has its place until its end, and ends when its caller is let in no longer.
     let kind = response.headers().get(header::CONTENT_TYPE);

@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use bytesize::ByteSize;
 use serde::Deserialize;
 
-use super::{LimitsConfig, Mode, OidcConfig};
+use super::{Connections, LimitsConfig, Mode, OidcConfig};
 use crate::config::Error;
 use crate::tls::TlsConfig;
 
@@ -29,6 +29,11 @@ pub struct Config {
     pub cors_origins: Vec<Origin>,
     /// How much one tenant may ask.
     pub limits: LimitsConfig,
+    /// Connections at a time; who comes then waits.
+    pub max_connections: usize,
+    /// How long a connection may take for the header of a request, or until the next one.
+    #[serde(with = "humantime_serde")]
+    pub header_timeout: Duration,
     /// How long the database may work on one query.
     #[serde(with = "humantime_serde")]
     pub query_timeout: Duration,
@@ -75,6 +80,8 @@ impl Default for Config {
             cors_origins: Vec::new(),
             limits: LimitsConfig::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8_080)),
+            max_connections: 1_024,
+            header_timeout: Duration::from_secs(60),
             query_timeout: Duration::from_secs(30),
             export_timeout: Duration::from_secs(3_600),
             sql_rows: 100_000,
@@ -89,6 +96,10 @@ impl Config {
     /// Who may ask: who is vouched for is asked who it is.
     pub(super) fn mode(&self) -> Option<Mode> {
         self.access.or(self.oidc.as_ref().map(|_| Mode::Token))
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        Connections { most: self.max_connections, header_timeout: self.header_timeout }
     }
 
     /// Whether requests are kept.
@@ -123,7 +134,12 @@ impl Config {
             let reason = "must be from 64 KiB to 1 GiB, and http.sql_rows more than 0".to_owned();
             return Err(Error::Invalid { setting: "http.sql_bytes", reason });
         }
+        if self.max_connections == 0 || self.max_connections > 1 << 20 {
+            let reason = "must be from 1 to 1048576".to_owned();
+            return Err(Error::Invalid { setting: "http.max_connections", reason });
+        }
         for (setting, timeout) in [
+            ("http.header_timeout", self.header_timeout),
             ("http.query_timeout", self.query_timeout),
             ("http.export_timeout", self.export_timeout),
         ] {

@@ -1,12 +1,9 @@
 //! Where HTTP connections come from: the socket, or, with `[http.tls]`, those whose handshake is done.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::server::TlsStream;
@@ -24,10 +21,13 @@ const HANDSHAKES: usize = 256;
 /// Secured connections that wait to be served, which takes no time.
 const WAITING: usize = 16;
 
+/// One connection.
+pub(super) type Socket = Either<TcpStream, TlsStream<TcpStream>>;
+
 /// Connections to be served.
 pub(super) enum Listener {
     Plain(TcpListener),
-    Secured { address: SocketAddr, done: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)> },
+    Secured { done: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)> },
 }
 
 impl Listener {
@@ -36,9 +36,8 @@ impl Listener {
         mut listener: TcpListener,
         tls: Option<Tls>,
         stop: &CancellationToken,
-    ) -> io::Result<Self> {
-        let Some(tls) = tls else { return Ok(Self::Plain(listener)) };
-        let address = listener.local_addr()?;
+    ) -> Self {
+        let Some(tls) = tls else { return Self::Plain(listener) };
         let (ready, done) = mpsc::channel(WAITING);
         tokio::spawn(tls.clone().keep(stop.clone()));
         let places = Arc::new(Semaphore::new(HANDSHAKES));
@@ -60,7 +59,7 @@ impl Listener {
         };
         let stop = stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(accepting).await });
-        Ok(Self::Secured { address, done })
+        Self::Secured { done }
     }
 }
 
@@ -68,34 +67,18 @@ impl Listener {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-impl Connected<IncomingStream<'_, Listener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-impl axum::serve::Listener for Listener {
-    type Io = Either<TcpStream, TlsStream<TcpStream>>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+impl Listener {
+    pub(super) async fn accept(&mut self) -> (Socket, SocketAddr) {
         match self {
             Self::Plain(listener) => {
                 let (socket, address) = axum::serve::Listener::accept(listener).await;
                 (Either::Left(socket), address)
             }
-            Self::Secured { done, .. } => match done.recv().await {
+            Self::Secured { done } => match done.recv().await {
                 Some((secured, address)) => (Either::Right(secured), address),
                 // Stopped: nobody comes any more.
                 None => std::future::pending().await,
             },
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        match self {
-            Self::Plain(listener) => listener.local_addr(),
-            Self::Secured { address, .. } => Ok(*address),
         }
     }
 }

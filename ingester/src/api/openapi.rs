@@ -204,9 +204,11 @@ fn with_body(mut operation: Operation, schema: &str) -> Operation {
     let content = Content::new(Some(Ref::from_schema_name(schema)));
     let body = RequestBodyBuilder::new().content("application/json", content);
     operation.request_body = Some(body.required(Some(Required::True)).build().into());
-    for (status, description) in
-        [("413", "The content is too long"), ("415", "The content isn't said to be JSON")]
-    {
+    for (status, description) in [
+        ("408", "The content takes too long to come"),
+        ("413", "The content is too long"),
+        ("415", "The content isn't said to be JSON"),
+    ] {
         operation.responses.responses.insert(status.to_owned(), problem(description).into());
     }
     operation

@@ -1,5 +1,7 @@
 //! The parameters of a request, and in which form its answer is wanted.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -36,6 +38,9 @@ pub(super) struct JsonBody<T>(pub(super) T);
 /// The longest that is read.
 const MAX_BODY: usize = 1 << 20;
 
+/// How long it may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
@@ -46,7 +51,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             let detail = "the content has to be application/json, and to say so";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY).await.map_err(|_| {
+        let bytes = axum::body::to_bytes(request.into_body(), MAX_BODY);
+        let bytes = tokio::time::timeout(BODY_TIMEOUT, bytes).await.map_err(|_| {
+            let detail = format!("the content didn't come within {BODY_TIMEOUT:?}");
+            Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+        })?;
+        let bytes = bytes.map_err(|_| {
             let detail = format!("the content breaks off, or is longer than {MAX_BODY} bytes");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         })?;

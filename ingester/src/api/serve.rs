@@ -1,6 +1,5 @@
 //! The routes, and the server that serves them.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tower_http::cors::CorsLayer;
 
 use super::config::Origin;
-use super::listener::{Listener, Peer};
+use super::connections::{self, Connections};
+use super::listener::Listener;
 use super::problem::Problem;
 use super::{
     Access, access, clusters, console, context, facets, failovers, fleet, health, histogram, logs,
@@ -65,11 +65,11 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<Tls>,
     api: Api,
+    bounds: Connections,
     stop: CancellationToken,
-) -> io::Result<()> {
-    let listener = Listener::new(listener, tls, &stop)?;
-    let service = router(api).into_make_service_with_connect_info::<Peer>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+) {
+    let listener = Listener::new(listener, tls, &stop);
+    connections::serve(listener, router(api), bounds, stop).await;
 }
 
 fn router(api: Api) -> Router {

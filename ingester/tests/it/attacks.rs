@@ -6,6 +6,8 @@
 
 mod values;
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,7 +29,6 @@ fn generous(config: &mut Config) {
     config.http.limits.concurrent = 1_000;
     config.http.limits.tails = 1_000;
     config.http.tail_clients = 1_000;
-    config.http.query_timeout = std::time::Duration::from_secs(3);
 }
 
 /// A client who tries.
@@ -49,8 +50,13 @@ enum May {
 }
 
 impl Attacker {
-    async fn start() -> Self {
-        let guarded = Guarded::start(generous).await;
+    /// Of a service whose queries may take so long.
+    async fn start(query_timeout: Duration) -> Self {
+        let guarded = Guarded::start(|config| {
+            generous(config);
+            config.http.query_timeout = query_timeout;
+        })
+        .await;
         let token = guarded.tenants_token().await;
         let (http, trying) = (reqwest::Client::new(), JoinSet::new());
         Self { guarded, token, http, trying, wrong: Vec::new() }
@@ -139,7 +145,7 @@ fn escaped(text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_value_of_any_parameter_is_more_than_a_value() {
-    let mut attacker = Attacker::start().await;
+    let mut attacker = Attacker::start(PATIENCE).await;
     let described = reqwest::get(attacker.guarded.service.url("/openapi.json")).await.unwrap();
     let described = described.json::<Value>().await.unwrap();
     let values: Vec<_> = values::everywhere().iter().map(|value| escaped(value)).collect();
@@ -185,7 +191,7 @@ async fn no_value_of_any_parameter_is_more_than_a_value() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_is_refused_at_every_endpoint() {
-    let mut attacker = Attacker::start().await;
+    let mut attacker = Attacker::start(Duration::from_secs(3)).await;
     let mut tried = Vec::new();
     for endpoint in FILTERED {
         let begin = if endpoint == "facets" { "facets?field=user&" } else { endpoint };
@@ -267,7 +273,7 @@ async fn what_is_refused_is_refused_at_every_endpoint() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_and_wires_that_make_no_sense_are_refused() {
-    let mut attacker = Attacker::start().await;
+    let mut attacker = Attacker::start(PATIENCE).await;
     let id = "searches/00000000-0000-0000-0000-000000000000";
     for (method, path) in [(Method::POST, "sql"), (Method::POST, "searches"), (Method::PUT, id)] {
         for body in values::bodies() {
@@ -300,8 +306,33 @@ async fn bodies_and_wires_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_takes_no_place_for_long() {
+    let guarded = Guarded::start(|config| {
+        config.http.max_connections = 4;
+        config.http.header_timeout = Duration::from_millis(500);
+    })
+    .await;
+    let mut silent = Vec::new();
+    for at in 0..32 {
+        let mut socket = TcpStream::connect(guarded.service.http).await.unwrap();
+        if at % 2 == 0 {
+            socket.write_all(b"GET /api/v1/logs HTTP/1.1\r\nA: ").await.unwrap();
+        }
+        silent.push(socket);
+    }
+    // Its turn comes behind all of them.
+    assert_eq!(guarded.service.status("/health/live").await, 200);
+    for mut socket in silent {
+        let mut answer = Vec::new();
+        let ended = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut answer)).await;
+        let _ = ended.expect("an end");
+    }
+    guarded.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_somebody_else_by_what_is_shown() {
-    let mut attacker = Attacker::start().await;
+    let mut attacker = Attacker::start(PATIENCE).await;
     let endpoints = [
         "logs",
         "histogram",
@@ -373,7 +404,8 @@ async fn nobody_is_somebody_else_by_what_is_shown() {
     assert_eq!(watching.status(), StatusCode::OK);
     let mut sender = attacker.guarded.service.sender(3).await;
     let mut all = seen;
-    assert_eq!(all.nothing_more(&attacker.guarded.service, &mut sender).await, ["last"]);
+    let shown = all.nothing_more(&attacker.guarded.service, &mut sender).await;
+    assert_eq!(shown.last().unwrap(), "last");
     // It is told how far it is, after the others' rows were there.
     let mut said = String::new();
     while said.matches(": here").count() < 3 {

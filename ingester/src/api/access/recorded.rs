@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::Caller;
@@ -53,7 +53,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     pub(super) fn begin(audit: &Audit, caller: &Caller, tally: &Tally, request: &Request) -> Self {
-        let client = request.extensions().get::<ConnectInfo<Peer>>().map(|peer| peer.0.0);
+        let client = request.extensions().get::<Peer>().map(|peer| peer.0);
         let entry = Entry {
             name: kept(&caller.name, SHORT),
             tenant: caller.tenant.as_deref().map(str::to_owned),
