@@ -11,6 +11,15 @@
 --
 -- A reader sees what its remote user sees on each shard: row-level security is decided there. Nobody can write here.
 --
+-- Where the HTTP API takes tokens, for all clusters or for a tenant, who is made on each shard by log.create_tenant:
+--
+--   psql -d hub -f sql/migrations/0011_access.sql
+--   SELECT hub.add_reader('trunkline_reader', remote_user => 'reader', password => '…');
+--   CREATE ROLE orders_team IN ROLE trunkline_tenant;
+--   SELECT hub.add_reader('orders_team', remote_user => 'orders_team', password => '…');
+--   GRANT SELECT ON log.token TO trunkline_api;     -- the user of database.reader_url, where it isn't the owner
+--   SELECT log.create_token('dashboard', tenant => 'orders_team');
+--
 -- After an update of Trunkline gave the shards new columns: SELECT hub.refresh();
 -- While a shard is away every query fails. To answer from the others: SELECT hub.leave_out('orders'), and later hub.take_in('orders').
 
@@ -132,12 +141,18 @@ END $$;
 CREATE OR REPLACE FUNCTION hub.add_reader(role name, remote_user text, password text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     shard name;
+    wanted text;
 BEGIN
     FOR shard IN SELECT s.name FROM hub.shard s LOOP
         PERFORM hub.map('shard_' || shard, role, remote_user, password);
     END LOOP;
     EXECUTE format('GRANT USAGE ON SCHEMA log TO %I', role);
-    EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA log TO %I', role);
+    -- Beside the shards' tables there may be those of the HTTP API, as its tokens, which are no reader's.
+    EXECUTE format('REVOKE SELECT ON ALL TABLES IN SCHEMA log FROM %I', role);
+    FOREACH wanted IN ARRAY hub.tables() LOOP
+        CONTINUE WHEN to_regclass(format('log.%I', wanted)) IS NULL;
+        EXECUTE format('GRANT SELECT ON log.%I TO %I', wanted, role);
+    END LOOP;
 END $$;
 
 COMMENT ON FUNCTION hub.add_reader IS

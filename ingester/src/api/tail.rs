@@ -17,6 +17,7 @@ use trunkline_query::Filter;
 use super::access::{Asked, Tally};
 use super::problem::Problem;
 use super::request::Given;
+use crate::store::query::QueryError;
 use crate::store::query::tail::{Event, InvalidToken, Token};
 
 /// After so long without an event a comment is sent, so that both sides notice when the other is gone.
@@ -27,6 +28,9 @@ const WAITING: usize = 1;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Proxies that buffer answers are asked not to.
 const NO_BUFFER: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+
+const NO_FEED: &str = "the database doesn't know what is committed, since it is a hub, or its schema is older: rows are watched at an ingester whose \
+     database.url is that of the shard";
 
 pub(super) async fn tail(
     api: Asked,
@@ -52,7 +56,10 @@ pub(super) async fn tail(
         )
     })?;
     let watch = api.tail.watch(&api.pool, api.query_timeout, filter, token).await;
-    let watch = watch.map_err(|error| Problem::of_query(error, regex))?;
+    let watch = watch.map_err(|error| match error {
+        QueryError::Missing(_) => Problem::new(StatusCode::NOT_FOUND, NO_FEED),
+        error => Problem::of_query(error, regex),
+    })?;
     let (sender, events) = mpsc::channel(WAITING);
     tokio::spawn(async move {
         watch.run(sender).await;

@@ -1,5 +1,7 @@
 //! Several databases: an ingester that spreads clusters over them, and a hub that presents them as one.
 
+mod tenants;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
