@@ -30,7 +30,8 @@ await check("scrolling far takes no more memory than scrolling a little", async 
   await scroll(40);
   const [there, much] = [await number(), await heap()];
   expect(at - there > 10_000, `from row ${at} to ${there}`);
-  expect(much < little * 1.3 + 4, `${little} MiB became ${much} MiB`);
+  // The 20,000 rows in between would be more than twice as much.
+  expect(much < little + 2, `${little} MiB became ${much} MiB`);
   const nodes = await page.evaluate(() => document.querySelectorAll("*").length);
   expect(nodes < 4_000, `${nodes} elements`);
   await leave(page);
