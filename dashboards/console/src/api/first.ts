@@ -25,7 +25,12 @@ export function askFirst(): void {
   const headers: Record<string, string> = { accept: "application/json" };
   if (token) headers.authorization = `Bearer ${token}`;
   const url = `/api/v1/logs?${query}`;
-  const answer = fetch(url, { headers, cache: "no-store" });
+  // Read to its end as it comes: when the page is there to ask for it, it needn't be drawn without rows first.
+  const answer = fetch(url, { headers, cache: "no-store" }).then(async (response) => {
+    const text = await response.text();
+    response.text = () => Promise.resolve(text);
+    return response;
+  });
   // Whoever takes it hears of its failure.
   answer.catch(() => {});
   first = { url, token, answer };
