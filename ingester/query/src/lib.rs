@@ -1,7 +1,7 @@
 //! A log filter: from the parameters of a request to a checked form, and from there to SQL with bound parameters.
 //!
 //! The way of a request: [`Parameters`] are what was given; [`Filter`] reads those that say which rows, [`Page`] those that say which
-//! part of them; [`Sql`] makes statements of both, for the [`slices`] of time that are asked one after the other.
+//! part of them; [`Sql`] makes statements of both, for the [`Slices`] of time that are asked one after the other.
 //!
 //! Pure: no driver, no HTTP, no clock (*now* is an argument). What a caller wrote reaches the database only as a
 //! [`Param`]; the text of the SQL is made of constants.
@@ -33,7 +33,7 @@ pub use fields::{FIELDS, Field};
 pub use filter::Filter;
 pub use page::{DEFAULT_LIMIT, MAX_LIMIT, Order, Page};
 pub use parameters::Parameters;
-pub use slices::{Slice, slices};
+pub use slices::{Slice, Slices};
 pub use sql::{Among, Context, Facets, Failovers, Histogram, Param, Patterns, Scope, Sql, Stored};
 pub use strides::Strides;
 pub use tables::Tables;

@@ -17,6 +17,7 @@ mod migrations;
 mod oidc;
 mod openapi;
 mod patterns;
+mod planning;
 mod queries;
 mod questions;
 mod retention;

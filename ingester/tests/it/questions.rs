@@ -149,18 +149,18 @@ async fn rows_are_asked_for_in_slices_that_grow_from_the_wanted_end() {
         let path = format!("/api/v1/logs?explain=1&order={order}");
         let (_, answer) = get(&service, &path).await;
         let statements = answer["statements"].as_array().unwrap();
-        // Ten hypertable chunks: 1, 2, 4, and what is left.
-        assert_eq!(statements.len(), 4, "{answer}");
+        // Ten hypertable chunks: 1, 4, and what is left.
+        assert_eq!(statements.len(), 3, "{answer}");
         let sql = |at: usize| statements[at]["sql"].as_str().unwrap();
         assert!(sql(0).contains(first) && sql(1).contains(second), "{answer}");
         let chunks = |at: usize| {
             statements[at]["plan"].to_string().matches("\"Relation Name\":\"_hyper_").count()
         };
-        assert_eq!(chunks(0), 1, "{answer}");
+        assert_eq!([chunks(0), chunks(1), chunks(2)], [1, 4, 5], "{answer}");
         // A text is looked for among the first rows before an index is asked.
         let (_, answer) = get(&service, &format!("{path}&text=a")).await;
         let statements = answer["statements"].as_array().unwrap();
-        assert_eq!(statements.len(), 5, "{answer}");
+        assert_eq!(statements.len(), 4, "{answer}");
         assert!(statements[0]["sql"].as_str().unwrap().contains(") AS first WHERE"), "{answer}");
     }
     service.stopped().await;

@@ -61,6 +61,11 @@ impl Store {
         self.server.as_ref()
     }
 
+    /// The same, to be stopped and started.
+    pub fn server_mut(&mut self) -> Option<&mut PostgresServer> {
+        self.server.as_mut()
+    }
+
     /// A fresh, empty database without the extension, in UTF-8; it is dropped with the value returned.
     pub async fn create_database(&self) -> Result<Database> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);

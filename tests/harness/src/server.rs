@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::fs::{Advice, fadvise};
 use rustix::process::Signal;
 
 use self::initialize::initialize;
@@ -171,6 +172,28 @@ impl PostgresServer {
     /// Stops the server and starts it again.
     pub fn restart(&mut self, mode: StopMode) -> Result<()> {
         self.stop(mode)?;
+        self.start_again()
+    }
+
+    /// The same, with nothing of the data directory left in the kernel's memory.
+    pub fn restart_cold(&mut self) -> Result<()> {
+        self.stop(StopMode::Fast)?;
+        let mut directories = vec![self.data_dir()];
+        while let Some(directory) = directories.pop() {
+            let context = || format!("read {}", directory.display());
+            for entry in fs::read_dir(&directory).with_context(context)? {
+                let entry = entry.with_context(context)?;
+                let kind = entry.file_type().with_context(context)?;
+                if kind.is_dir() {
+                    directories.push(entry.path());
+                } else if kind.is_file() {
+                    let file = fs::File::open(entry.path()).with_context(context)?;
+                    // What isn't on disk yet stays.
+                    file.sync_data().with_context(context)?;
+                    fadvise(&file, 0, None, Advice::DontNeed).with_context(context)?;
+                }
+            }
+        }
         self.start_again()
     }
 

@@ -10,6 +10,7 @@ use trunkline_query::{Filter, Order, Slice, Sql, Strides};
 
 use super::boundaries;
 use super::running::{QueryError, Running};
+use crate::store::Pool;
 
 /// An answer that grows.
 pub(super) trait Counting: Send + 'static {
@@ -77,36 +78,71 @@ pub(super) fn lines<C: Counting>(
 pub(super) struct Scan {
     strides: Strides,
     took: Option<Duration>,
+    /// Looks at every other stride.
+    beside: Option<Running>,
 }
 
 impl Scan {
     /// `None` where the range has no two ends, and so no rows.
     pub(super) async fn begin(
-        running: &Running,
+        pool: &Pool,
+        running: &mut Running,
         filter: &Filter,
         whole: Slice,
     ) -> Result<Option<Self>, QueryError> {
         let Some((from, to)) = whole.from.zip(whole.to) else { return Ok(None) };
+        let mut beside = Running::begin_further(pool).await;
+        if filter.searches_text() {
+            for running in [Some(&mut *running), beside.as_mut()].into_iter().flatten() {
+                running.group_without_sorting().await?;
+            }
+        }
         let boundaries = boundaries::of(running, filter.tables, Order::Desc).await?;
-        Ok(Some(Self { strides: Strides::new(from, to, boundaries), took: None }))
+        Ok(Some(Self { strides: Strides::new(from, to, boundaries), took: None, beside }))
     }
 
-    /// What the next stride gives; `None` when all has been looked at.
+    /// What the next stride gives, or the next two; `None` when all has been looked at.
     pub(super) async fn next(
         &mut self,
         running: &Running,
-        statement: impl FnOnce(Slice) -> Sql,
+        statement: impl Fn(Slice) -> Sql,
     ) -> Result<Option<Vec<Row>>, QueryError> {
         let Some(slice) = self.strides.next(self.took) else { return Ok(None) };
         let begun = Instant::now();
-        let rows = running.rows(&statement(slice)).await?.try_collect().await?;
+        let sql = statement(slice);
+        let rows = match &self.beside {
+            None => all(running, &sql).await?,
+            Some(beside) => {
+                // Of the same length.
+                let further = self.strides.next(None).map(statement);
+                let further = async {
+                    match &further {
+                        Some(sql) => all(beside, sql).await,
+                        None => Ok(Vec::new()),
+                    }
+                };
+                let (nearer, further) = futures_util::try_join!(all(running, &sql), further)?;
+                nearer.into_iter().chain(further).collect()
+            }
+        };
         self.took = Some(begun.elapsed());
         Ok(Some(rows))
+    }
+
+    /// Gives its connection back.
+    pub(super) fn finish(self) {
+        if let Some(beside) = self.beside {
+            beside.finish();
+        }
     }
 
     pub(super) fn progress(&self) -> f64 {
         self.strides.progress()
     }
+}
+
+async fn all(running: &Running, sql: &Sql) -> Result<Vec<Row>, QueryError> {
+    Ok(running.rows(sql).await?.try_collect().await?)
 }
 
 /// The filter's range of time, as far as it has rows: with two ends, if there are any.

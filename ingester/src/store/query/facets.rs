@@ -103,7 +103,7 @@ fn others(facets: &Facets, counted: &[usize]) -> Vec<usize> {
 
 /// Asks the counts; what they can't answer is left to be looked at.
 async fn begin(pool: &Pool, filter: Filter, facets: Facets) -> Result<Values, QueryError> {
-    let running = Running::begin(pool).await?;
+    let mut running = Running::begin(pool).await?;
     let names = facets.columns().iter().map(|column| column.name);
     let mut answered: Vec<_> =
         names.map(|field| Facet { field, distinct: 0, values: Vec::new() }).collect();
@@ -134,7 +134,7 @@ async fn begin(pool: &Pool, filter: Filter, facets: Facets) -> Result<Values, Qu
         true => None,
         false => {
             let whole = counting::extent(&running, &filter).await?;
-            Scan::begin(&running, &filter, whole).await?
+            Scan::begin(pool, &mut running, &filter, whole).await?
         }
     };
     let seen = vec![HashMap::new(); left.len()];
@@ -195,7 +195,9 @@ impl Values {
 
     /// The server alone, in one statement.
     async fn leave_it_to_the_server(&mut self) -> Result<(), QueryError> {
-        self.scan = None;
+        if let Some(scan) = self.scan.take() {
+            scan.finish();
+        }
         self.seen.clear();
         let sql = Sql::facets(&self.filter, &self.facets);
         let rows: Vec<_> = self.running.rows(&sql).await?.try_collect().await?;
@@ -249,5 +251,8 @@ impl Counting for Values {
 
     fn finish(self) {
         self.running.finish();
+        if let Some(scan) = self.scan {
+            scan.finish();
+        }
     }
 }

@@ -90,13 +90,21 @@ pub async fn explain(
     histogram: &Histogram,
 ) -> Result<Vec<Value>, CountError> {
     let explaining = async {
-        let running = Running::begin(pool).await?;
+        let mut running = Running::begin(pool).await?;
         let slice = counting::extent(&running, filter).await?;
         let mut statements = Vec::new();
         let step = step(histogram, slice);
         if let Ok(Some(step)) = step {
-            let of_counts = Sql::histogram_of_counts(filter, slice, step, Utc::now());
-            let sql = of_counts.unwrap_or_else(|| Sql::histogram(filter, slice, step));
+            let sql = match Sql::histogram_of_counts(filter, slice, step, Utc::now()) {
+                Some(of_counts) => of_counts,
+                None => {
+                    // It is planned as the scan's statements are.
+                    if let Some(scan) = Scan::begin(pool, &mut running, filter, slice).await? {
+                        scan.finish();
+                    }
+                    Sql::histogram(filter, slice, step)
+                }
+            };
             statements.push(explained(&running, &sql).await?);
         }
         running.finish();
@@ -138,7 +146,7 @@ async fn begin(pool: &Pool, filter: Filter, histogram: &Histogram) -> Result<Ste
             return Ok(steps);
         }
     }
-    steps.scan = Scan::begin(&steps.running, &steps.filter, slice).await?;
+    steps.scan = Scan::begin(pool, &mut steps.running, &steps.filter, slice).await?;
     Ok(steps)
 }
 
@@ -199,5 +207,8 @@ impl Counting for Steps {
 
     fn finish(self) {
         self.running.finish();
+        if let Some(scan) = self.scan {
+            scan.finish();
+        }
     }
 }

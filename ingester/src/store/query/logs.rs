@@ -37,7 +37,8 @@ pub async fn page(
         let columns = filter.tables.columns();
         let limit = page.limit.unwrap_or(trunkline_query::MAX_LIMIT);
         // One row more shows that there is another page.
-        let mut walk = walk(Running::begin(pool).await?, filter, page, Some(limit + 1)).await?;
+        let mut walk =
+            walk(pool, Running::begin(pool).await?, filter, page, Some(limit + 1)).await?;
         let (mut rows, mut size, mut ends) = (Vec::new(), 0, None::<(Place, Place)>);
         let mut is_more = false;
         while let Some(row) = walk.next().await? {
@@ -85,13 +86,14 @@ fn in_order(
 }
 
 async fn walk(
+    pool: &Pool,
     running: Running,
     filter: Filter,
     page: &Page,
     limit: Option<u32>,
 ) -> Result<Walk, QueryError> {
     let scope = Scope::of(&filter, page.place(), page.order_of_search());
-    Walk::begin(running, filter, scope, limit).await
+    Walk::begin(pool, running, filter, scope, limit).await
 }
 
 /// What the server would do for a page.
@@ -103,7 +105,7 @@ pub async fn explain(
 ) -> Result<Vec<Value>, QueryError> {
     within(timeout, async {
         let limit = page.limit.map(|limit| limit + 1);
-        walk(Running::begin(pool).await?, filter, page, limit).await?.explain().await
+        walk(pool, Running::begin(pool).await?, filter, page, limit).await?.explain().await
     })
     .await
 }
@@ -143,7 +145,7 @@ pub async fn stream(
     let begin = async {
         let mut running = Running::begin(pool).await?;
         running.allow(timeout).await?;
-        let walk = walk(running, filter, page, page.limit).await?;
+        let walk = walk(pool, running, filter, page, page.limit).await?;
         let mut piece = Piece::default();
         if lines == Lines::Csv {
             row::write_csv_header(tables.columns(), &mut piece.bytes);

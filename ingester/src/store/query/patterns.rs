@@ -109,10 +109,10 @@ pub async fn patterns(
 
 /// Looks at all of the filter's rows, if there is time; answers whether it could tell all patterns apart.
 async fn look(pool: &Pool, filter: &Filter, groups: &mut Groups) -> Result<bool, QueryError> {
-    let running = Running::begin(pool).await?;
+    let mut running = Running::begin(pool).await?;
     let whole = extent(&running, filter).await?;
     let mut complete = true;
-    if let Some(mut scan) = Scan::begin(&running, filter, whole).await? {
+    if let Some(mut scan) = Scan::begin(pool, &mut running, filter, whole).await? {
         while complete
             && let Some(rows) = scan.next(&running, |slice| Sql::messages(filter, slice)).await?
         {
@@ -133,6 +133,7 @@ async fn look(pool: &Pool, filter: &Filter, groups: &mut Groups) -> Result<bool,
                 groups.examined += count;
             }
         }
+        scan.finish();
     }
     running.finish();
     Ok(complete)

@@ -67,20 +67,44 @@ impl From<tokio_postgres::Error> for QueryError {
 pub(super) struct Running {
     client: Option<Client>,
     tls: Tls,
-    /// Whether the session is as the next query expects it.
-    reusable: bool,
+    session: Session,
+}
+
+/// Whether the session is as the next query expects it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    AsItWas,
+    /// Once this is undone.
+    Unsorted,
+    /// It isn't, and won't be.
+    Marked,
 }
 
 impl Running {
     pub(super) async fn begin(pool: &Pool) -> Result<Self, QueryError> {
-        Ok(Self { client: Some(pool.get().await?), tls: pool.tls(), reusable: true })
+        Ok(Self { client: Some(pool.get().await?), tls: pool.tls(), session: Session::AsItWas })
+    }
+
+    /// On a further connection, if there are enough.
+    pub(super) async fn begin_further(pool: &Pool) -> Option<Self> {
+        // Without it, the query takes longer, and that is all.
+        let client = pool.get_further().await?;
+        Some(Self { client: Some(client), tls: pool.tls(), session: Session::AsItWas })
     }
 
     /// Lets the server work longer, or less long, on each statement than the pool says.
     pub(super) async fn allow(&mut self, timeout: Duration) -> Result<(), QueryError> {
         let set = format!("SET statement_timeout = {}", timeout.as_millis());
-        self.reusable = false;
+        self.session = Session::Marked;
         Ok(self.client().batch_execute(&set).await?)
+    }
+
+    /// Has rows of a text grouped without being sorted: the server takes them for few, however many they are.
+    pub(super) async fn group_without_sorting(&mut self) -> Result<(), QueryError> {
+        if self.session == Session::AsItWas {
+            self.session = Session::Unsorted;
+        }
+        Ok(self.client().batch_execute("SET enable_sort = off").await?)
     }
 
     pub(super) async fn rows(&self, sql: &Sql) -> Result<RowStream, QueryError> {
@@ -106,9 +130,16 @@ impl Running {
 
     /// Gives the connection back to its pool. All of the answer must have been read.
     pub(super) fn finish(mut self) {
-        let client = self.client.take();
-        if !self.reusable {
-            drop(client.map(Client::take));
+        let Some(client) = self.client.take() else { return };
+        match (self.session, tokio::runtime::Handle::try_current()) {
+            (Session::AsItWas, _) => drop(client),
+            // Nobody waits for it.
+            (Session::Unsorted, Ok(runtime)) => drop(runtime.spawn(async move {
+                if client.batch_execute("RESET enable_sort").await.is_err() {
+                    drop(Client::take(client));
+                }
+            })),
+            _ => drop(Client::take(client)),
         }
     }
 }

@@ -3,44 +3,78 @@
 //! The server can't tell how frequent a text is in a hypertable: it takes every pattern for rare, and with an index of trigrams it
 //! gathers and sorts a million rows of a frequent word to give a hundred. So, where a text is searched, the first rows there are get
 //! looked at first: a frequent word is in enough of them, and of a rare one the index knows.
+//!
+//! What a rare word takes is reading the indexes of many hypertable chunks. Two connections read them in half the time, so a large slice
+//! is asked for in halves, if there is another connection that nobody needs at the moment.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
 use tokio_postgres::{Row, RowStream};
-use trunkline_query::{Filter, Order, Scope, Slice, Sql, slices};
+use trunkline_query::{Filter, Scope, Slices, Sql};
 
 use super::running::{QueryError, Running};
 use super::{boundaries, row};
+use crate::store::Pool;
 
-/// Rows that are looked at before an index is asked: a few milliseconds' work.
-const FIRST: u32 = 2_500;
+/// Rows that are looked at before an index is asked: two milliseconds' work. What is in none of them is in a few thousand of a million.
+const FIRST: u32 = 1_000;
+/// Rows that are looked at once more, where those that were found let expect enough in so many: less work than the index would be.
+const SECOND: u32 = 10_000;
+/// Hypertable chunks that the first rows may be in: the newest was made ahead of time and has none.
+const FIRST_CHUNKS: usize = 3;
+/// Hypertable chunks of a slice that is worth being asked for in halves.
+const HALVES: usize = 4;
+/// Bytes that are read for nothing rather than to end a connection.
+const IN_VAIN: usize = 1 << 20;
 
 /// Rows on their way.
 pub(super) struct Walk {
+    pool: Pool,
     running: Running,
+    /// Reads the further half of a slice.
+    beside: Option<Running>,
     filter: Filter,
     scope: Scope,
-    slices: VecDeque<Slice>,
+    slices: Slices,
     /// Rows that are still wanted; without a number, all.
     wanted: Option<u32>,
-    /// Whether the first rows are still to be looked at.
-    first: bool,
-    rows: Option<Pin<Box<RowStream>>>,
+    /// How many were found, and when the first of them was written.
+    found: Option<(u32, DateTime<Utc>)>,
+    /// Whether it is for a few rows that have a text.
+    searches: bool,
+    /// How many rows are to be looked at before an index is asked.
+    look: Option<u32>,
+    /// Answers, in the order of their rows.
+    answers: VecDeque<Pin<Box<RowStream>>>,
 }
 
 impl Walk {
     pub(super) async fn begin(
+        pool: &Pool,
         running: Running,
         filter: Filter,
         scope: Scope,
         wanted: Option<u32>,
     ) -> Result<Self, QueryError> {
         let boundaries = boundaries::of(&running, filter.tables, scope.order).await?;
-        let slices = slices(scope.slice, scope.order, boundaries).into();
-        let first = wanted.is_some_and(|wanted| wanted < FIRST) && filter.searches_text();
-        Ok(Self { running, filter, scope, slices, wanted, first, rows: None })
+        let slices = Slices::new(scope.slice, scope.order, boundaries);
+        let searches = wanted.is_some_and(|wanted| wanted < FIRST) && filter.searches_text();
+        Ok(Self {
+            pool: pool.clone(),
+            running,
+            beside: None,
+            filter,
+            scope,
+            slices,
+            wanted,
+            found: None,
+            searches,
+            look: searches.then_some(FIRST),
+            answers: VecDeque::new(),
+        })
     }
 
     /// The next row, if there is one that is wanted.
@@ -49,57 +83,120 @@ impl Walk {
             if self.wanted == Some(0) {
                 return Ok(None);
             }
-            if let Some(rows) = &mut self.rows {
+            if let Some(rows) = self.answers.front_mut() {
                 if let Some(row) = rows.try_next().await? {
                     self.wanted = self.wanted.map(|wanted| wanted - 1);
-                    if self.first {
-                        self.scope.behind = Some(row::place(&row)?);
+                    let place = row::place(&row)?;
+                    let (found, first) = self.found.unwrap_or((0, place.log_time));
+                    self.found = Some((found.saturating_add(1), first));
+                    if self.look.is_some() {
+                        self.scope.behind = Some(place);
                     }
                     return Ok(Some(row));
                 }
-                self.rows = None;
-                self.first = false;
+                self.answers.pop_front();
+                if let (true, Some(looked)) = (self.answers.is_empty(), self.look.take()) {
+                    self.look =
+                        self.wanted.and_then(|wanted| another_look(looked, self.found?.0, wanted));
+                }
+            } else if !self.ask().await? {
+                return Ok(None);
             }
-            let Some(sql) = self.next_statement() else { return Ok(None) };
-            self.rows = Some(Box::pin(self.running.rows(&sql).await?));
         }
     }
 
-    /// The next statement to ask; of those that only explain, all that there could be.
-    fn next_statement(&mut self) -> Option<Sql> {
-        if let (true, Some(wanted), Some(slice)) = (self.first, self.wanted, self.slices.front()) {
-            // The first hypertable chunk is one that was made ahead of time and has no rows, so the next ones count too.
-            let next = self.slices.get(1).unwrap_or(slice);
-            let slice = match self.scope.order {
-                Order::Desc => Slice { from: next.from, ..*slice },
-                Order::Asc => Slice { to: next.to, ..*slice },
-            };
-            let scope = Scope { slice, ..self.scope };
-            return Some(Sql::rows_of_first(&self.filter, &scope, FIRST, wanted));
+    /// Asks for more rows; `false` when all slices were asked for.
+    async fn ask(&mut self) -> Result<bool, QueryError> {
+        if let Some(sql) = self.first_rows() {
+            self.answers.push_back(Box::pin(self.running.rows(&sql).await?));
+            return Ok(true);
         }
-        let scope = Scope { slice: self.slices.pop_front()?, ..self.scope };
+        let chunks = self.slices.worth(self.found, self.wanted);
+        let is_large = self.searches && chunks >= HALVES;
+        if is_large && self.beside.is_none() {
+            self.beside = Running::begin_further(&self.pool).await;
+        }
+        let (nearer, further) = match self.beside {
+            Some(_) if is_large => (chunks.div_ceil(2), chunks / 2),
+            _ => (chunks, 0),
+        };
+        let Some(nearer) = self.slice(nearer) else { return Ok(false) };
+        let further = if further > 0 { self.slice(further) } else { None };
+        if let (Some(beside), Some(further)) = (&self.beside, further) {
+            let asked = (self.running.rows(&nearer), beside.rows(&further));
+            let (nearer, further) = futures_util::try_join!(asked.0, asked.1)?;
+            self.answers.extend([Box::pin(nearer), Box::pin(further)]);
+        } else {
+            self.answers.push_back(Box::pin(self.running.rows(&nearer).await?));
+        }
+        Ok(true)
+    }
+
+    /// The statement that looks at the first rows, if it is to be asked.
+    fn first_rows(&self) -> Option<Sql> {
+        let (look, wanted) = (self.look?, self.wanted?);
+        let scope = Scope { slice: self.slices.peek(FIRST_CHUNKS)?, ..self.scope };
+        Some(Sql::rows_of_first(&self.filter, &scope, look, wanted))
+    }
+
+    /// The statement for so many hypertable chunks.
+    fn slice(&mut self, chunks: usize) -> Option<Sql> {
+        let scope = Scope { slice: self.slices.take(chunks)?, ..self.scope };
         Some(Sql::rows(&self.filter, &scope, self.wanted))
     }
 
-    /// What the server would do, statement by statement, if there never were enough rows.
+    /// What the server would do, statement by statement, if no row were found.
     pub(super) async fn explain(mut self) -> Result<Vec<serde_json::Value>, QueryError> {
         let mut explained = Vec::new();
-        while let Some(sql) = self.next_statement() {
-            self.first = false;
+        if let Some(sql) = self.first_rows() {
+            explained.push(super::explained(&self.running, &sql).await?);
+        }
+        while let Some(sql) = self.slice(self.slices.worth(None, self.wanted)) {
             explained.push(super::explained(&self.running, &sql).await?);
         }
         self.running.finish();
         Ok(explained)
     }
 
-    /// Gives the connection back, if all of the answer was read.
+    /// Gives the connections back, if all of the answers was read, or what is left is little.
     pub(super) async fn finish(mut self) -> Result<(), QueryError> {
-        if let Some(rows) = &mut self.rows
-            && rows.try_next().await?.is_some()
-        {
-            return Ok(());
+        let mut bytes = 0;
+        for rows in &mut self.answers {
+            while let Some(row) = rows.try_next().await? {
+                bytes += row.raw_size_bytes();
+                // Where enough was found, what the further half of a slice has besides is thrown away.
+                if self.wanted != Some(0) || bytes > IN_VAIN {
+                    return Ok(());
+                }
+            }
         }
         self.running.finish();
+        if let Some(beside) = self.beside {
+            beside.finish();
+        }
         Ok(())
+    }
+}
+
+/// How many rows to look at once more, if that is likely to give what is missing.
+fn another_look(looked: u32, found: u32, missing: u32) -> Option<u32> {
+    let needed = u64::from(missing) * u64::from(looked) / u64::from(found.max(1));
+    // Half as many again, since it is an estimate.
+    let look = u32::try_from(needed + needed / 2).ok()?;
+    (looked == FIRST && look <= SECOND).then_some(look.max(FIRST + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::another_look;
+
+    #[test]
+    fn rows_are_looked_at_again_where_that_is_likely_to_do() {
+        assert_eq!(another_look(1_000, 60, 41), Some(1_024));
+        assert_eq!(another_look(1_000, 20, 81), Some(6_075));
+        // The index finds these sooner.
+        assert_eq!(another_look(1_000, 10, 91), None);
+        // Twice is enough.
+        assert_eq!(another_look(6_075, 100, 1), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tokio_postgres::Client;
+use trunkline_harness::{PostgresServer, eventually};
 
 use crate::report::{Report, progress};
 
@@ -62,6 +63,34 @@ impl<'a> Asker<'a> {
             }
         }
         self.report.percentile(&figure, "ms", &times, json!({"rows": self.rows, "asked": paths}))
+    }
+
+    /// Asks once each time that nothing of the server's is in memory.
+    pub(super) async fn cold(
+        &self,
+        name: &str,
+        runs: usize,
+        path: &str,
+        server: &mut PostgresServer,
+    ) -> Result<()> {
+        let figure = format!("{name}_p99_ms");
+        if !self.report.wants(&[&figure]) {
+            return Ok(());
+        }
+        progress(name);
+        let mut times = Vec::new();
+        for _ in 0..runs {
+            server.restart_cold()?;
+            // The ingester connects again, which is no part of the question.
+            eventually("an answer", Duration::from_secs(60), || async {
+                Ok(self.ask("clusters").await.ok())
+            })
+            .await?;
+            let start = Instant::now();
+            self.ask(path).await?;
+            times.push(start.elapsed().as_secs_f64() * 1_000.0);
+        }
+        self.report.percentile(&figure, "ms", &times, json!({"rows": self.rows, "asked": [path]}))
     }
 
     /// The question for a page so many pages behind the first.

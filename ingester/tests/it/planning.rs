@@ -1,0 +1,95 @@
+//! How a text is searched and counted: in few statements, over two connections, and with its index only where that is shorter.
+
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use crate::service::{Service, eventually, number, start};
+
+async fn get(service: &Service, path: &str) -> Value {
+    let answer = reqwest::get(service.url(&format!("/api/v1/{path}"))).await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    answer.json().await.unwrap()
+}
+
+/// Thirty hypertable chunks of five rows each, three words in one of them every tenth day.
+async fn store(client: &Client) {
+    client
+        .batch_execute(
+            "INSERT INTO log.postgres (log_time, error_severity, stream, position, message) \
+             SELECT '2026-03-01 12:00+00'::timestamptz + day * INTERVAL '1 day', 'LOG', \
+             '01010101-0101-0101-0101-010101010101', day * 5 + number, \
+             CASE WHEN day % 10 = 3 AND number = 2 THEN 'a Rare word' ELSE 'what is frequent' END \
+             FROM generate_series(0, 29) AS day, generate_series(0, 4) AS number",
+        )
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_word_takes_few_statements() {
+    let (service, client, _database) = start(|_| {}).await;
+    store(&client).await;
+    let answer = get(&service, "logs?text=absent&explain=1").await;
+    let statements = answer["statements"].as_array().unwrap();
+    let chunks = |statement: &Value| {
+        statement["plan"].to_string().matches("\"Relation Name\":\"_hyper_").count()
+    };
+    // A look at the first rows, which are in three of the thirty, and then all of them.
+    let found: Vec<_> = statements.iter().map(chunks).collect();
+    assert_eq!(found, [3, 1, 4, 20, 5], "{answer}");
+    service.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_halves_of_a_large_slice_are_read_side_by_side_and_stay_in_order() {
+    const SEARCHED: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                            AND application_name = 'trunkline-ingester' AND query LIKE 'SELECT log\\_time%ILIKE%'";
+    for (connections, used) in [(1, 1), (4, 2)] {
+        let (service, client, _database) =
+            start(|config| config.database.query_connections = connections).await;
+        store(&client).await;
+        assert_eq!(number(&client, SEARCHED).await, 0);
+        for (order, expected) in [("desc", [117, 67, 17]), ("asc", [17, 67, 117])] {
+            let answer = get(&service, &format!("logs?text=rare&order={order}")).await;
+            let rows = answer["rows"].as_array().unwrap();
+            let positions: Vec<_> = rows.iter().map(|row| row["position"].as_i64()).collect();
+            assert_eq!(positions, expected.map(Some), "{answer}");
+        }
+        // What is found in the first half is enough: the other one is read in vain, and its connection is used again.
+        let answer = get(&service, "logs?text=frequent&limit=20").await;
+        assert_eq!(answer["rows"].as_array().unwrap().len(), 20, "{answer}");
+        assert_eq!(number(&client, SEARCHED).await, used);
+        service.stopped().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_is_counted_in_strides_side_by_side_and_without_sorting() {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                           AND query LIKE 'SELECT date\\_bin%ILIKE%' AND wait_event_type = 'Lock'";
+    const PATH: &str =
+        "histogram?text=frequent&step=1d&from=2026-03-01T00:00:00Z&to=2026-03-31T00:00:00Z";
+    for (connections, used) in [(1, 1), (4, 2)] {
+        let (service, client, database) =
+            start(|config| config.database.query_connections = connections).await;
+        store(&client).await;
+        let answer = get(&service, &format!("{PATH}&explain=1")).await.to_string();
+        assert!(answer.contains("Aggregate") && !answer.contains("\"Sort\""), "{answer}");
+        let mut other = database.connect().await.unwrap();
+        let lock = other.transaction().await.unwrap();
+        lock.batch_execute("LOCK TABLE log.postgres IN ACCESS EXCLUSIVE MODE").await.unwrap();
+        let (answer, ()) = tokio::join!(get(&service, PATH), async {
+            eventually("strides", async || number(&client, WAITING).await == used).await;
+            lock.rollback().await.unwrap();
+        });
+        assert_eq!(answer["total"], 147, "{answer}");
+        let found = answer["buckets"].as_array().unwrap().iter().map(|bucket| &bucket["total"]);
+        assert!(found.eq((0..30).map(|day| if day % 10 == 3 { 4 } else { 5 })), "{answer}");
+        // The session is as it was for whoever comes next, as soon as it is given back.
+        let is_sorted = async || {
+            get(&service, "logs?text=frequent&explain=1").await.to_string().contains("Sort\"")
+        };
+        eventually("a session that sorts", is_sorted).await;
+        service.stopped().await;
+    }
+}
