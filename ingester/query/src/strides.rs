@@ -18,6 +18,8 @@ pub struct Strides {
     length: TimeDelta,
     /// The greatest last.
     boundaries: Vec<DateTime<Utc>>,
+    /// Whether no stride but the first is a part of a hypertable chunk.
+    whole: bool,
 }
 
 /// A first stride is this part of the range.
@@ -27,13 +29,19 @@ const TOOK: [Duration; 3] =
     [Duration::from_millis(40), Duration::from_millis(150), Duration::from_millis(500)];
 
 impl Strides {
-    /// From `from` to before `to`. `boundaries` are where hypertable chunks begin.
-    pub fn new(from: DateTime<Utc>, to: DateTime<Utc>, mut boundaries: Vec<DateTime<Utc>>) -> Self {
+    /// From `from` to before `to`. `boundaries` are where hypertable chunks begin. `whole` says that a part of one may take as long as all
+    /// of it, as where an index gathers what it has of a text: then only the first stride is one.
+    pub fn new(
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        mut boundaries: Vec<DateTime<Utc>>,
+        whole: bool,
+    ) -> Self {
         boundaries.retain(|boundary| from < *boundary && *boundary < to);
         boundaries.sort_unstable();
         boundaries.dedup();
         let length = ((to - from) / FIRST).max(TimeDelta::seconds(1));
-        Self { from, to, end: to, length, boundaries }
+        Self { from, to, end: to, length, boundaries, whole }
     }
 
     /// The next stride; `took` is what the one before it took.
@@ -54,6 +62,11 @@ impl Strides {
         }
         let wanted = self.end.checked_sub_signed(self.length).unwrap_or(self.from).max(self.from);
         while self.boundaries.pop_if(|boundary| *boundary >= self.end).is_some() {}
+        let wanted = match self.boundaries.last() {
+            Some(boundary) if self.whole && self.end < self.to => wanted.min(*boundary),
+            None if self.whole && self.end < self.to => self.from,
+            _ => wanted,
+        };
         // The one that is the furthest away and can be reached.
         let at = self.boundaries.partition_point(|boundary| *boundary < wanted);
         let begin = self.boundaries.get(at).copied().unwrap_or(wanted);
@@ -85,10 +98,10 @@ mod tests {
         #[test]
         fn strides_follow_one_another_to_the_end(
             length in 0..1_000_000_i64, boundaries in prop::collection::vec(-10..1_000_000_i64, 0..20),
-            took in prop::collection::vec(0..700_u64, 1..40),
+            took in prop::collection::vec(0..700_u64, 1..40), whole: bool,
         ) {
             let boundaries: Vec<_> = boundaries.into_iter().map(moment).collect();
-            let mut strides = Strides::new(moment(0), moment(length), boundaries.clone());
+            let mut strides = Strides::new(moment(0), moment(length), boundaries.clone(), whole);
             let (mut end, mut last, mut progress) = (moment(length), None, 0.0);
             let mut took = took.into_iter().cycle();
             while let Some(slice) = strides.next(last) {
@@ -96,6 +109,8 @@ mod tests {
                 prop_assert!(from < to && to == end && strides.progress() >= progress);
                 let crossed = boundaries.iter().any(|boundary| from < *boundary && *boundary < to);
                 prop_assert!(!crossed || boundaries.contains(&from));
+                let is_first = to == moment(length);
+                prop_assert!(!whole || is_first || from == moment(0) || boundaries.contains(&from));
                 (end, progress) = (from, strides.progress());
                 last = took.next().map(Duration::from_millis);
             }
@@ -106,7 +121,7 @@ mod tests {
 
     #[test]
     fn what_takes_no_time_is_soon_done() {
-        let mut strides = Strides::new(moment(0), moment(30 * 86_400), Vec::new());
+        let mut strides = Strides::new(moment(0), moment(30 * 86_400), Vec::new(), false);
         let mut count = 0;
         while strides.next(Some(Duration::ZERO)).is_some() {
             count += 1;

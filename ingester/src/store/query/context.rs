@@ -40,9 +40,18 @@ pub async fn context(
         };
         let (mut before, mut after) = (Vec::new(), Vec::new());
         if let Some(among) = among(context, at)? {
-            before = side(&running, context, &among, Order::Desc).await?;
+            // At once, if another connection is left then for whoever comes next.
+            let further = Running::begin_further(pool).await;
+            let after_it = async {
+                let running = further.as_ref().unwrap_or(&running);
+                side(running, context, &among, Order::Asc).await
+            };
+            (before, after) =
+                futures_util::try_join!(side(&running, context, &among, Order::Desc), after_it)?;
             before.reverse();
-            after = side(&running, context, &among, Order::Asc).await?;
+            if let Some(further) = further {
+                further.finish();
+            }
         }
         running.finish();
         let json = |row: &Row| {
@@ -81,12 +90,44 @@ async fn side(
         Order::Asc => context.after,
         Order::Desc => context.before,
     };
-    let mut found = Vec::new();
-    for window in [NEAR.min(context.window), context.window] {
-        if found.len() < wanted as usize {
-            let sql = Sql::neighbours(context, among, order, window);
-            found = running.rows(&sql).await?.try_collect().await?;
-        }
+    if wanted == 0 {
+        return Ok(Vec::new());
     }
-    Ok(found)
+    let mut window = NEAR.min(context.window);
+    loop {
+        let sql = Sql::neighbours(context, among, order, window);
+        let found: Vec<_> = running.rows(&sql).await?.try_collect().await?;
+        if found.len() >= wanted as usize || window >= context.window {
+            return Ok(found);
+        }
+        window = wider(window, found.len(), wanted as usize).min(context.window);
+    }
+}
+
+/// A window that is likely to have enough, where this one has too few.
+fn wider(window: TimeDelta, found: usize, wanted: usize) -> TimeDelta {
+    let factor = match (wanted + wanted / 2).checked_div(found) {
+        // Not one says little.
+        None => 8,
+        Some(factor) => i32::try_from(factor).unwrap_or(i32::MAX).clamp(2, 16),
+    };
+    window * factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_grows_by_what_it_lacks() {
+        let check = |found, wanted, expected| {
+            let wider = wider(NEAR, found, wanted);
+            assert_eq!(wider, TimeDelta::minutes(expected), "{found} of {wanted}");
+        };
+        check(0, 10, 8);
+        check(1, 10, 15);
+        check(3, 10, 5);
+        check(9, 10, 2);
+        check(1, 1_000, 16);
+    }
 }

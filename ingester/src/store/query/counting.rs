@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use trunkline_query::{Filter, Order, Slice, Sql, Strides};
 
 use super::boundaries;
-use super::running::{QueryError, Running};
+use super::running::{Planning, QueryError, Running};
 use crate::store::Pool;
 
 /// An answer that grows.
@@ -78,7 +78,9 @@ pub(super) fn lines<C: Counting>(
 pub(super) struct Scan {
     strides: Strides,
     took: Option<Duration>,
-    /// Looks at every other stride.
+    /// Whether an index of texts is still to be left aside: it would gather all of a hypertable chunk for a part of it.
+    without_index: bool,
+    /// Looks at every other stride, but for the first, which is to be short.
     beside: Option<Running>,
 }
 
@@ -92,27 +94,34 @@ impl Scan {
     ) -> Result<Option<Self>, QueryError> {
         let Some((from, to)) = whole.from.zip(whole.to) else { return Ok(None) };
         let mut beside = Running::begin_further(pool).await;
-        if filter.searches_text() {
-            for running in [Some(&mut *running), beside.as_mut()].into_iter().flatten() {
-                running.group_without_sorting().await?;
+        let of_text = filter.searches_text();
+        if of_text {
+            running.plan(Planning::WithoutIndex).await?;
+            if let Some(beside) = &mut beside {
+                beside.plan(Planning::WithoutSorting).await?;
             }
         }
         let boundaries = boundaries::of(running, filter.tables, Order::Desc).await?;
-        Ok(Some(Self { strides: Strides::new(from, to, boundaries), took: None, beside }))
+        let strides = Strides::new(from, to, boundaries, of_text);
+        Ok(Some(Self { strides, took: None, without_index: of_text, beside }))
     }
 
     /// What the next stride gives, or the next two; `None` when all has been looked at.
     pub(super) async fn next(
         &mut self,
-        running: &Running,
+        running: &mut Running,
         statement: impl Fn(Slice) -> Sql,
     ) -> Result<Option<Vec<Row>>, QueryError> {
         let Some(slice) = self.strides.next(self.took) else { return Ok(None) };
+        let is_first = self.took.is_none();
+        if !is_first && std::mem::take(&mut self.without_index) {
+            running.plan(Planning::WithoutSorting).await?;
+        }
         let begun = Instant::now();
         let sql = statement(slice);
+        let running = &*running;
         let rows = match &self.beside {
-            None => all(running, &sql).await?,
-            Some(beside) => {
+            Some(beside) if !is_first => {
                 // Of the same length.
                 let further = self.strides.next(None).map(statement);
                 let further = async {
@@ -124,6 +133,7 @@ impl Scan {
                 let (nearer, further) = futures_util::try_join!(all(running, &sql), further)?;
                 nearer.into_iter().chain(further).collect()
             }
+            _ => all(running, &sql).await?,
         };
         self.took = Some(begun.elapsed());
         Ok(Some(rows))

@@ -219,7 +219,7 @@ impl Counting for Values {
         // One more than can be held shows that there are too many.
         let most = u32::try_from(MAX_VALUES + 1).unwrap_or(u32::MAX);
         let statement = |slice| Sql::facet_values(&self.filter, &self.facets, slice, most);
-        let Some(rows) = scan.next(&self.running, statement).await? else { return Ok(false) };
+        let Some(rows) = scan.next(&mut self.running, statement).await? else { return Ok(false) };
         if !self.add(&rows)? {
             self.leave_it_to_the_server().await?;
         }

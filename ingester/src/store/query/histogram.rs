@@ -186,7 +186,7 @@ impl Counting for Steps {
     async fn advance(&mut self) -> Result<bool, QueryError> {
         let (Some(scan), Some(step)) = (&mut self.scan, self.step) else { return Ok(false) };
         let statement = |slice| Sql::histogram(&self.filter, slice, step);
-        let Some(rows) = scan.next(&self.running, statement).await? else { return Ok(false) };
+        let Some(rows) = scan.next(&mut self.running, statement).await? else { return Ok(false) };
         self.add(&rows)?;
         Ok(true)
     }

@@ -114,7 +114,8 @@ async fn look(pool: &Pool, filter: &Filter, groups: &mut Groups) -> Result<bool,
     let mut complete = true;
     if let Some(mut scan) = Scan::begin(pool, &mut running, filter, whole).await? {
         while complete
-            && let Some(rows) = scan.next(&running, |slice| Sql::messages(filter, slice)).await?
+            && let Some(rows) =
+                scan.next(&mut running, |slice| Sql::messages(filter, slice)).await?
         {
             for row in rows {
                 let count: i64 = row.try_get("count")?;

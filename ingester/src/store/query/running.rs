@@ -70,12 +70,21 @@ pub(super) struct Running {
     session: Session,
 }
 
+/// How rows of a text are counted: the server takes them for few, however many they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Planning {
+    /// Grouped as they come.
+    WithoutSorting,
+    /// The same, and found by looking at each row.
+    WithoutIndex,
+}
+
 /// Whether the session is as the next query expects it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Session {
     AsItWas,
     /// Once this is undone.
-    Unsorted,
+    Planning,
     /// It isn't, and won't be.
     Marked,
 }
@@ -99,12 +108,16 @@ impl Running {
         Ok(self.client().batch_execute(&set).await?)
     }
 
-    /// Has rows of a text grouped without being sorted: the server takes them for few, however many they are.
-    pub(super) async fn group_without_sorting(&mut self) -> Result<(), QueryError> {
+    /// Has the server plan so, until the connection is given back.
+    pub(super) async fn plan(&mut self, planning: Planning) -> Result<(), QueryError> {
         if self.session == Session::AsItWas {
-            self.session = Session::Unsorted;
+            self.session = Session::Planning;
         }
-        Ok(self.client().batch_execute("SET enable_sort = off").await?)
+        let set = match planning {
+            Planning::WithoutSorting => "SET enable_sort = off; RESET enable_bitmapscan",
+            Planning::WithoutIndex => "SET enable_sort = off; SET enable_bitmapscan = off",
+        };
+        Ok(self.client().batch_execute(set).await?)
     }
 
     pub(super) async fn rows(&self, sql: &Sql) -> Result<RowStream, QueryError> {
@@ -134,8 +147,9 @@ impl Running {
         match (self.session, tokio::runtime::Handle::try_current()) {
             (Session::AsItWas, _) => drop(client),
             // Nobody waits for it.
-            (Session::Unsorted, Ok(runtime)) => drop(runtime.spawn(async move {
-                if client.batch_execute("RESET enable_sort").await.is_err() {
+            (Session::Planning, Ok(runtime)) => drop(runtime.spawn(async move {
+                let reset = "RESET enable_sort; RESET enable_bitmapscan";
+                if client.batch_execute(reset).await.is_err() {
                     drop(Client::take(client));
                 }
             })),
