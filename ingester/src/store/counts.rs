@@ -1,13 +1,15 @@
 //! Counts the rows of one transaction for `log.count_delta`, which is written with them: see `sql/migrations/0012_counts.sql`.
 //!
 //! A record costs one look-up, by all that is counted of it together: its minute, source and severity and the values of a few columns. Only
-//! when the transaction ends, each such combination is taken apart into one count for each column. Nothing is allocated for a record,
+//! when the transaction ends, each such combination is taken apart into one count for each column. Values of old records are counted by hour
+//! at once, since nobody keeps them by minute: so old logs of a whole fleet don't make as many counts as records. Nothing is allocated for a record,
 //! and memory is bounded whatever the values are: values that are too long or too many become one rest, and a batch that is too various
 //! altogether is marked as not counted.
 
 mod cells;
 mod delta;
 
+use chrono::{DateTime, Utc};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -21,6 +23,9 @@ pub(super) use delta::{Delta, INSERT};
 
 /// A value that is longer isn't told apart from others: an entry of an index has to hold it.
 const LONGEST: usize = 256;
+/// Hours after which values are counted by hour. By minute they are kept for 72 hours, and those older than 48 aren't asked for by minute; so
+/// clocks may differ a good deal.
+const FINE_HOURS: i64 = 60;
 /// Combinations, and bytes of their keys, after which they are taken apart in between.
 const COMBINATIONS: usize = 16_384;
 const KEYS: usize = 1 << 20;
@@ -32,6 +37,8 @@ const TOO_LONG: u16 = u16::MAX - 1;
 #[derive(Debug)]
 pub(super) struct Counts {
     is_kept: bool,
+    /// Minutes since 1970, a whole hour: values of records before it are counted by hour.
+    fine_from: i64,
     sources: Sources,
     hasher: DefaultHashBuilder,
     /// The combinations' keys, one behind the other.
@@ -76,6 +83,7 @@ impl Counts {
     pub(super) fn new(is_kept: bool) -> Self {
         Self {
             is_kept,
+            fine_from: i64::MIN,
             sources: Sources::default(),
             hasher: DefaultHashBuilder::default(),
             keys: Vec::new(),
@@ -85,7 +93,8 @@ impl Counts {
     }
 
     /// Begins another transaction.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn begin(&mut self, now: DateTime<Utc>) {
+        self.fine_from = (now.timestamp().div_euclid(3_600) - FINE_HOURS) * 60;
         self.sources.numbers.clear();
         self.sources.names.clear();
         self.keys.clear();
@@ -116,7 +125,7 @@ impl Counts {
             Slot::Severity(severity) => severity as u8,
             _ => NO_SEVERITY,
         };
-        let head = Head {
+        let mut head = Head {
             table: slots.table(),
             severity,
             source: sources.of(slots.source()),
@@ -124,6 +133,10 @@ impl Counts {
         };
         if !self.is_kept {
             return self.cells.leave_uncounted(head, 1);
+        }
+        if head.minute < self.fine_from {
+            self.cells.add(head, None, 1);
+            head.minute -= head.minute.rem_euclid(60);
         }
         let start = self.keys.len();
         head.write(&mut self.keys);
@@ -164,7 +177,9 @@ impl Counts {
     fn take_apart(&mut self) {
         for combination in self.combinations.drain() {
             let (head, mut rest) = Head::read(&self.keys[combination.start..combination.end]);
-            self.cells.add(head, None, combination.rows);
+            if head.minute >= self.fine_from {
+                self.cells.add(head, None, combination.rows);
+            }
             for column in counted_columns(head.table) {
                 let Some((len, behind)) = rest.split_first_chunk() else { break };
                 let (value, behind) = match u16::from_ne_bytes(*len) {

@@ -275,9 +275,10 @@ impl Transactions {
                 _ => None,
             })
             .collect();
-        let bounds = self.window.at(chrono::Utc::now());
+        let now = chrono::Utc::now();
+        let bounds = self.window.at(now);
         let pass = Pass { client, statements: &statements.copies, bounds, buffers: &self.buffers };
-        self.counts.clear();
+        self.counts.begin(now);
         let (copied, mut sink) =
             pass.copy(&parts, sink, &mut self.inflater, &mut self.counts).await?;
         let Copied { rows, duplicates, newest, rejected, feed } = copied;

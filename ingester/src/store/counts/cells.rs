@@ -1,7 +1,8 @@
 //! Counts of a transaction, one for each minute, source, severity and value of a column.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
 use trunkline_record::{Column, Table, escape};
 
 /// Different values of a column that are told apart in one transaction.

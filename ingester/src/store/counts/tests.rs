@@ -17,7 +17,8 @@ type Given = (i64, Severity, Option<Vec<u8>>);
 /// Counts by column, minute, severity, value, and whether that is one of the rest.
 type Found = BTreeMap<(String, i64, Option<String>, Option<String>, bool), i64>;
 
-fn counted(is_kept: bool, records: &[Given]) -> Found {
+/// At this hour since 1970.
+fn counted_at(hour: i64, is_kept: bool, records: &[Given]) -> Found {
     let mut builder = ChunkBuilder::new(ChunkLimits { bytes: usize::MAX, ..Default::default() });
     builder.begin(0);
     for (at, (minute, severity, application)) in records.iter().enumerate() {
@@ -34,7 +35,7 @@ fn counted(is_kept: bool, records: &[Given]) -> Found {
     // What another transaction left isn't counted again.
     let sources = ChunkSources { own: 0, others: Vec::new() };
     counts.add(&sources, &slots);
-    counts.clear();
+    counts.begin(DateTime::from_timestamp(hour * 3_600 + 1_234, 0).unwrap());
     counts.sources.names.push((None, Some("orders".into())));
     while slots.read(&mut reader).unwrap().is_some() {
         counts.add(&sources, &slots);
@@ -56,14 +57,21 @@ fn counted(is_kept: bool, records: &[Given]) -> Found {
     found
 }
 
-fn expected(records: &[Given]) -> Found {
+fn counted(is_kept: bool, records: &[Given]) -> Found {
+    counted_at(0, is_kept, records)
+}
+
+/// Values before `fine_from` by hour.
+fn expected(fine_from: i64, records: &[Given]) -> Found {
     let mut expected = Found::new();
     for (minute, severity, application) in records {
         let mut add = |column: &str, value: Option<&[u8]>| {
             let is_rest = value.is_some_and(|value| value.len() > 256);
             let value = value.filter(|_| !is_rest).map(|value| escape::to_text(value).into_owned());
             let severity = Some(severity.as_str().to_owned());
-            *expected.entry((column.to_owned(), *minute, severity, value, is_rest)).or_default() +=
+            let is_coarse = column != "error_severity" && *minute < fine_from;
+            let begins = if is_coarse { minute / 60 * 60 } else { *minute };
+            *expected.entry((column.to_owned(), begins, severity, value, is_rest)).or_default() +=
                 1;
         };
         add("error_severity", None);
@@ -82,13 +90,15 @@ fn record() -> impl Strategy<Value = Given> {
         prop::collection::vec(any::<u8>(), 0..3).prop_map(Some),
         (255..258_usize).prop_map(|len| Some(vec![b'x'; len])),
     ];
-    (0..6_i64, prop::sample::select(Severity::ALL.to_vec()), application)
+    let minute = prop::sample::select(vec![0, 1, 59, 60, 61, 119, 120]);
+    (minute, prop::sample::select(Severity::ALL.to_vec()), application)
 }
 
 proptest! {
     #[test]
     fn every_record_is_counted_once_in_each_column(records in prop::collection::vec(record(), 0..200)) {
-        prop_assert_eq!(counted(true, &records), expected(&records));
+        prop_assert_eq!(counted(true, &records), expected(i64::MIN, &records));
+        prop_assert_eq!(counted_at(61, true, &records), expected(60, &records));
     }
 }
 
