@@ -2,6 +2,8 @@
 //!
 //! A batch is one transaction. A large one spreads the price of a commit over more rows; a small one is acknowledged sooner.
 
+use std::iter::Sum;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
@@ -43,12 +45,29 @@ impl Config {
 }
 
 /// What one item adds to a batch, as far as that is known before it is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weight {
     /// Rows.
     pub rows: u64,
     /// Bytes of log.
     pub bytes: u64,
+}
+
+impl AddAssign for Weight {
+    fn add_assign(&mut self, other: Self) {
+        // Both are what a sender says, so they can't be trusted not to overflow.
+        self.rows = self.rows.saturating_add(other.rows);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+impl Sum for Weight {
+    fn sum<I: Iterator<Item = Self>>(weights: I) -> Self {
+        weights.fold(Self::default(), |mut sum, weight| {
+            sum += weight;
+            sum
+        })
+    }
 }
 
 /// Collects items, in order, until they are enough for a batch.
@@ -63,23 +82,29 @@ pub struct Batcher<T> {
 impl<T> Batcher<T> {
     /// An empty one.
     pub fn new(config: Config) -> Self {
-        Self { config, items: Vec::new(), weight: Weight { rows: 0, bytes: 0 }, oldest: None }
+        Self { config, items: Vec::new(), weight: Weight::default(), oldest: None }
     }
 
     /// Adds an item that arrived at `arrived`.
     pub fn push(&mut self, item: T, weight: Weight, arrived: Instant) {
         self.items.push(item);
-        // Both are what a sender says, so they can't be trusted not to overflow.
-        self.weight.rows = self.weight.rows.saturating_add(weight.rows);
-        self.weight.bytes = self.weight.bytes.saturating_add(weight.bytes);
+        self.weight += weight;
         self.oldest = Some(self.oldest.map_or(arrived, |oldest| oldest.min(arrived)));
     }
 
     /// Whether no more should be added.
     pub fn is_full(&self) -> bool {
-        self.weight.rows >= self.config.rows
-            || self.weight.bytes >= self.config.bytes.as_u64()
-            || self.items.len() >= MAX_ITEMS
+        self.would_fill(self.weight) || self.items.len() >= MAX_ITEMS
+    }
+
+    /// Whether items of this weight are enough for a batch.
+    pub fn would_fill(&self, weight: Weight) -> bool {
+        weight.rows >= self.config.rows || weight.bytes >= self.config.bytes.as_u64()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// When the batch is to be cut though it isn't full; `None` while it is empty.
@@ -94,7 +119,7 @@ impl<T> Batcher<T> {
 
     /// The batch; what follows starts the next one.
     pub fn cut(&mut self) -> Vec<T> {
-        self.weight = Weight { rows: 0, bytes: 0 };
+        self.weight = Weight::default();
         self.oldest = None;
         std::mem::take(&mut self.items)
     }

@@ -3,6 +3,11 @@
 //! A stream is in one batch at a time; what comes of it meanwhile is set aside until that batch is stored. So a stream's forward
 //! chunks are stored in the order in which they came, no two writers wait for each other's lock on a stream, and no writer idles
 //! while there is something that may be stored. One batch is filled at a time: little traffic makes few batches.
+//!
+//! When a whole batch has been set aside and nothing else is there, it is given out nevertheless, to follow those that keep its
+//! streams (see [`leader`]): so one stream that brings more than a connection stores has all of them.
+
+mod leader;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +15,9 @@ use std::time::Instant;
 
 use tokio::sync::{Notify, mpsc};
 use trunkline_record::StreamId;
+
+use leader::{Lead, Leader, Progress};
+pub use leader::{Leaders, Positions};
 
 use crate::batch::{self, Batcher, Weight};
 
@@ -50,10 +58,10 @@ struct Filling<T> {
     room: usize,
 }
 
-/// Streams that are in a batch which isn't stored yet.
+/// Streams that are in a batch which isn't stored yet, and the last such batch.
 #[derive(Debug, Default)]
 struct Busy {
-    streams: Mutex<HashSet<StreamId>>,
+    streams: Mutex<HashMap<StreamId, Leader>>,
     freed: Notify,
 }
 
@@ -64,6 +72,8 @@ pub struct Batch<T> {
     pub items: Vec<T>,
     /// To be dropped when all of them are stored, or given up.
     pub claim: Claim,
+    /// What has to be stored before.
+    pub leaders: Leaders,
 }
 
 /// The streams of a batch.
@@ -71,6 +81,24 @@ pub struct Batch<T> {
 pub struct Claim {
     streams: HashSet<StreamId>,
     busy: Arc<Busy>,
+    lead: Lead,
+}
+
+impl Claim {
+    /// Where the streams will be when the batch is stored as it was given out. One that isn't mentioned can't be followed.
+    pub fn decided(&self, positions: Positions) {
+        self.lead.report(Progress::Decided(Arc::new(positions)));
+    }
+
+    /// The batch is stored as it was decided.
+    pub fn stored(&self) {
+        self.lead.report(Progress::Stored);
+    }
+
+    /// It couldn't be stored as it was given out. Whoever follows has to wait until this is dropped.
+    pub fn failed(&self) {
+        self.lead.report(Progress::Failed);
+    }
 }
 
 impl<T: Item> Queue<T> {
@@ -89,9 +117,17 @@ impl<T: Item> Queue<T> {
         filling.fill(busy).await;
         let items = filling.batcher.cut();
         let streams: HashSet<_> = items.iter().map(Item::stream).collect();
-        busy.lock().extend(&streams);
-        let claim = Claim { streams, busy: Arc::clone(busy) };
-        (!items.is_empty()).then_some(Batch { items, claim })
+        let (lead, mut leaders) = (Lead::default(), Leaders::default());
+        {
+            let mut busy = busy.lock();
+            for stream in &streams {
+                if let Some(before) = busy.insert(*stream, lead.leader()) {
+                    leaders.add(&before, *stream);
+                }
+            }
+        }
+        let claim = Claim { streams, busy: Arc::clone(busy), lead };
+        (!items.is_empty()).then_some(Batch { items, claim, leaders })
     }
 }
 
@@ -106,6 +142,9 @@ impl<T: Item> Filling<T> {
             {
                 self.take(item, busy);
                 continue;
+            }
+            if self.follow(busy) {
+                return;
             }
             let deadline = self.batcher.deadline();
             if self.is_closed && (deadline.is_some() || self.aside.len() == 0) {
@@ -132,7 +171,7 @@ impl<T: Item> Filling<T> {
     /// Into the batch, or aside when its stream is busy, or has something set aside before it.
     fn take(&mut self, item: T, busy: &Busy) {
         let stream = item.stream();
-        if self.aside.has(stream) || busy.lock().contains(&stream) {
+        if self.aside.has(stream) || busy.lock().contains_key(&stream) {
             self.aside.push(item);
         } else {
             push(&mut self.batcher, item);
@@ -141,10 +180,32 @@ impl<T: Item> Filling<T> {
 
     /// Into the batch what was set aside and needs to no longer, the oldest first.
     fn take_freed(&mut self, busy: &Busy) {
-        if self.aside.len() == 0 {
-            return;
+        if self.aside.len() > 0 {
+            let blocked = busy.lock().keys().copied().collect();
+            self.take_aside(blocked);
         }
-        let mut blocked = busy.lock().clone();
+    }
+
+    /// Into an empty batch what was set aside, if it fills it; its streams are in batches that aren't stored yet.
+    fn follow(&mut self, busy: &Busy) -> bool {
+        // Less would be waiting for others in order to do little.
+        if !self.batcher.is_empty() || !self.batcher.would_fill(self.aside.weight) {
+            return false;
+        }
+        let streams = busy.lock();
+        let failed = streams.iter().filter(|(_, leader)| leader.has_failed());
+        let blocked: HashSet<_> = failed.map(|(stream, _)| *stream).collect();
+        drop(streams);
+        let weights = self.aside.items.iter().filter(|item| !blocked.contains(&item.stream()));
+        if !self.batcher.would_fill(weights.map(Item::weight).sum()) {
+            return false;
+        }
+        self.take_aside(blocked);
+        true
+    }
+
+    /// Into the batch what was set aside of other streams than these, the oldest first.
+    fn take_aside(&mut self, mut blocked: HashSet<StreamId>) {
         let batcher = &mut self.batcher;
         self.aside.retain(|item| {
             let stays = batcher.is_full() || blocked.contains(&item.stream());
@@ -170,11 +231,12 @@ struct Aside<T> {
     items: VecDeque<T>,
     /// How many of each stream.
     of: HashMap<StreamId, usize>,
+    weight: Weight,
 }
 
 impl<T> Default for Aside<T> {
     fn default() -> Self {
-        Self { items: VecDeque::new(), of: HashMap::new() }
+        Self { items: VecDeque::new(), of: HashMap::new(), weight: Weight::default() }
     }
 }
 
@@ -189,6 +251,7 @@ impl<T: Item> Aside<T> {
 
     fn push(&mut self, item: T) {
         *self.of.entry(item.stream()).or_default() += 1;
+        self.weight += item.weight();
         self.items.push_back(item);
     }
 
@@ -196,6 +259,7 @@ impl<T: Item> Aside<T> {
     fn retain(&mut self, mut offer: impl FnMut(T) -> Option<T>) {
         let items = std::mem::take(&mut self.items);
         self.of.clear();
+        self.weight = Weight::default();
         for item in items {
             if let Some(item) = offer(item) {
                 self.push(item);
@@ -205,14 +269,17 @@ impl<T: Item> Aside<T> {
 }
 
 impl Busy {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<StreamId>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<StreamId, Leader>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.busy.lock().retain(|stream| !self.streams.contains(stream));
+        let own = self.lead.leader();
+        let is_own =
+            |stream: &StreamId, last: &Leader| self.streams.contains(stream) && last.is_of(&own);
+        self.busy.lock().retain(|stream, last| !is_own(stream, last));
         // One writer at most waits for it; if none does, the next to fill looks anyway.
         self.busy.freed.notify_one();
     }
@@ -304,10 +371,65 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_whole_batch_that_was_set_aside_follows_the_one_that_has_its_stream() {
+        let (sender, queue) = small(16);
+        put(&sender, &[1, 2, 1, 1, 1, 1, 1, 2]).await;
+        let first = queue.next().await.unwrap();
+        let mut second = queue.next().await.unwrap();
+        assert_eq!(numbers(Some(&second)), [3, 4, 5]);
+        let (one, two) = (StreamId([1; 16]), StreamId([2; 16]));
+        first.claim.decided([(one, 30), (two, 40)].into());
+        assert_eq!(second.leaders.decided().await, Some([(one, 30)].into()));
+        // What comes then of the stream goes on behind the second, and of the other behind the first.
+        put(&sender, &[2]).await;
+        let mut third = queue.next().await.unwrap();
+        assert_eq!(numbers(Some(&third)), [6, 7, 0]);
+        second.claim.decided([(one, 50)].into());
+        assert_eq!(third.leaders.decided().await, Some([(one, 50), (two, 40)].into()));
+        first.claim.stored();
+        assert!(second.leaders.are_stored().await);
+        drop(first);
+        second.claim.stored();
+        assert!(third.leaders.are_stored().await);
+        // Its own end doesn't free a stream that another one has gone on with.
+        drop(second);
+        put(&sender, &[1]).await;
+        let fourth = tokio::time::timeout(Duration::from_millis(20), queue.next()).await;
+        assert!(fourth.is_err(), "{fourth:?}");
+    }
+
+    #[tokio::test]
+    async fn who_follows_one_that_failed_waits_until_it_is_gone() {
+        let (sender, queue) = small(16);
+        put(&sender, &[1; 12]).await;
+        let first = queue.next().await.unwrap();
+        let mut second = queue.next().await.unwrap();
+        first.claim.decided([(StreamId([1; 16]), 3)].into());
+        first.claim.failed();
+        // What it does afterwards is something else.
+        first.claim.decided([(StreamId([1; 16]), 2)].into());
+        first.claim.stored();
+        assert_eq!(second.leaders.decided().await, None);
+        assert!(!second.leaders.are_stored().await);
+        second.claim.failed();
+        let third = tokio::time::timeout(Duration::from_millis(20), queue.next()).await;
+        assert!(third.is_err(), "{third:?}");
+        let gone = async {
+            second.leaders.are_gone().await;
+            numbers(Some(&second))
+        };
+        let (gone, ()) = tokio::join!(gone, async { drop(first) });
+        assert_eq!(gone, [3, 4, 5]);
+        drop(second);
+        assert_eq!(numbers(queue.next().await.as_ref()), [6, 7, 8]);
+    }
+
+    #[tokio::test]
     async fn no_more_is_set_aside_than_there_is_room_for() {
         let (sender, queue) = small(4);
         put(&sender, &[1, 1, 1]).await;
-        let _first = queue.next().await;
+        let first = queue.next().await.unwrap();
+        first.claim.failed();
         let other = queue.clone();
         let waiting = tokio::spawn(async move { other.next().await });
         put(&sender, &[1; 8]).await;
@@ -320,11 +442,13 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the writers' pace: each item is in one batch, those of a stream in their order, and in no two batches at a time.
+        /// Whatever the writers' pace: each item is in one batch, those of a stream in their order, and in no two batches at a time but
+        /// in one that follows, and is stored later.
         #[test]
         fn every_stream_keeps_its_order(
             streams in prop::collection::vec(0..5_u8, 0..60),
             paces in prop::collection::vec(0..4_u8, 60),
+            fails in prop::collection::vec(any::<bool>(), 60),
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
@@ -332,20 +456,33 @@ mod tests {
                 let (seen, held) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(HashSet::new())));
                 let writers: Vec<_> = (0..3_usize).map(|writer| {
                     let (queue, seen, held) = (queue.clone(), Arc::clone(&seen), Arc::clone(&held));
-                    let paces = paces.clone();
+                    let (paces, fails) = (paces.clone(), fails.clone());
                     tokio::spawn(async move {
                         let mut round = writer;
-                        while let Some(batch) = queue.next().await {
+                        while let Some(mut batch) = queue.next().await {
                             let streams: HashSet<_> = batch.items.iter().map(|item| item.stream).collect();
+                            let follows = !batch.leaders.is_empty();
+                            if !follows || batch.leaders.decided().await.is_none() || !batch.leaders.are_stored().await {
+                                batch.claim.failed();
+                                batch.leaders.are_gone().await;
+                            }
                             for stream in &streams {
-                                assert!(held.lock().unwrap().insert(*stream), "in two batches");
+                                let is_first = held.lock().unwrap().insert((*stream, writer));
+                                let others = held.lock().unwrap().iter().filter(|(of, _)| of == stream).count();
+                                assert!(is_first && (others == 1 || follows), "in two batches");
                             }
                             for _ in 0..paces[round % paces.len()] {
                                 tokio::task::yield_now().await;
                             }
+                            if fails[round % fails.len()] {
+                                batch.claim.failed();
+                            }
                             round += 1;
+                            batch.claim.decided(batch.items.iter().map(|item| (item.stream(), 0)).collect());
                             seen.lock().unwrap().extend(batch.items.iter().copied());
-                            held.lock().unwrap().retain(|stream| !streams.contains(stream));
+                            batch.claim.stored();
+                            tokio::task::yield_now().await;
+                            held.lock().unwrap().retain(|(_, by)| *by != writer);
                         }
                     })
                 }).collect();

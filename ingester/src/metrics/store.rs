@@ -30,6 +30,8 @@ impl std::ops::Deref for StoreMetrics {
 pub struct Numbers {
     /// Transactions committed.
     pub batches: Counter,
+    /// Those of them that went beside others of their streams.
+    pub batches_beside: Counter,
     /// Seconds that a batch took from its cut to its commit, retries included.
     pub batch_seconds: Histogram,
     /// Rows of a batch.
@@ -85,6 +87,7 @@ impl StoreMetrics {
 pub(super) struct Families {
     rows: Family<Labels, Counter>,
     batches: Family<Labels, Counter>,
+    batches_beside: Family<Labels, Counter>,
     batch_seconds: Family<Labels, Histogram, fn() -> Histogram>,
     batch_rows: Family<Labels, Histogram, fn() -> Histogram>,
     queue_depth: Family<Labels, Gauge>,
@@ -147,6 +150,11 @@ impl Families {
         Self {
             rows: register!(Family::default(), "rows", "Records committed, by table of schema log"),
             batches: register!(Family::default(), "batches", "Transactions committed"),
+            batches_beside: register!(
+                Family::default(),
+                "batches_beside",
+                "Transactions committed that went beside others of the same streams"
+            ),
             batch_seconds,
             batch_rows: register!(
                 Family::new_with_constructor(rows as fn() -> Histogram),
@@ -200,6 +208,7 @@ impl Families {
         let all = Labels { own: None, shard: shard.cloned() };
         let metrics = StoreMetrics(Arc::new(Numbers {
             batches: self.batches.get_or_create_owned(&all),
+            batches_beside: self.batches_beside.get_or_create_owned(&all),
             batch_seconds: self.batch_seconds.get_or_create_owned(&all),
             batch_rows: self.batch_rows.get_or_create_owned(&all),
             queue_depth: self.queue_depth.get_or_create_owned(&all),

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use trunkline_record::StreamId;
 
 use super::ahead::Ahead;
+use crate::chunk::Chunk;
+use crate::queue;
 
 /// How far the streams of one transaction are, as the database said and as the transaction moves them.
 #[derive(Debug, Default)]
@@ -38,6 +40,20 @@ impl Positions {
     /// What is stored of this stream beyond that.
     pub(super) fn ahead(&self, stream: StreamId) -> Option<&Ahead> {
         self.0.get(&stream).map(|reached| &reached.ahead)
+    }
+
+    /// For batches that go on with streams of these forward chunks: those of which nothing is stored beyond the position.
+    pub(super) fn to_follow<'a>(
+        &self,
+        chunks: impl Iterator<Item = &'a Chunk>,
+    ) -> queue::Positions {
+        let of_files = chunks.filter(|chunk| chunk.foreign.is_none());
+        let streams = of_files.map(|chunk| chunk.header.stream);
+        let followed = streams.filter_map(|stream| {
+            let Reached { committed, ahead } = self.0.get(&stream)?;
+            ahead.to_text().is_none().then_some((stream, (*committed)?))
+        });
+        followed.collect()
     }
 
     /// Judges a claim on top of those before it. Claims have to come in the order in which their forward chunks arrived.

@@ -10,12 +10,16 @@
 //!
 //! Records of other tables than `log.postgres` make it one more for each such table, between the two: see [`super::pass`].
 //!
+//! A batch that follows others of the same streams ([`crate::queue`]) doesn't lock these before the COPY but behind it, when those are
+//! stored, which makes it one more too; if the positions aren't then where they were expected, all of it is done again.
+//!
 //! Behind the first it is decided, forward chunk by forward chunk in the order of arrival, what is stored, skipped and refused. The
 //! statements of a round trip are sent without waiting for one another. When one fails, those behind it fail too, since the
 //! transaction is aborted, and `COMMIT` of an aborted transaction is a rollback: so every result is looked at, the first error
 //! counts, and the connection is thrown away with whatever state it is in.
 
 use std::collections::{BTreeMap, HashSet};
+use std::pin::Pin;
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyInSink, Row, Statement};
@@ -36,6 +40,7 @@ use super::rejected;
 use super::streams::{LOCK_STREAMS, MOVE_STREAMS, Move, Moves, NEW_STREAMS, NewStreams, uuid};
 use super::window::Window;
 use crate::chunk::{Chunk, Refusal};
+use crate::queue::{self, Claim, Leaders};
 
 /// Each statement is to see what was committed before it: positions are read after their lock was waited for.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -73,6 +78,9 @@ pub(super) enum Failure {
     /// A stream's row went away since it was last seen.
     #[error("a row of log.stream has been deleted")]
     StreamGone,
+    /// What it follows isn't stored, or not yet, or not as it was expected.
+    #[error("the batches before it aren't stored as expected")]
+    NotBehind,
     /// Somebody has put there what we don't write.
     #[error("ahead of a row of log.stream holds ranges without an end")]
     UnknownRanges,
@@ -101,6 +109,12 @@ pub(super) struct Transactions {
     inflater: Inflater,
     counts: Counts,
     known: HashSet<StreamId>,
+}
+
+/// Batches of the same streams that are being stored, and where they leave these.
+pub(super) struct Before<'a> {
+    pub leaders: &'a mut Leaders,
+    pub positions: queue::Positions,
 }
 
 struct Statements {
@@ -143,18 +157,30 @@ impl Transactions {
         &mut self.inflater
     }
 
-    /// Stores `pieces` of `chunks` in one transaction. Every piece's forward chunk has to be there.
+    /// Makes a connection, so that the first batch finds one.
+    pub(super) async fn connect(&self) -> Result<(), Failure> {
+        let client = self.pool.get().await.map_err(Failure::Pool)?;
+        let prepared = prepare(&client).await;
+        if prepared.is_err() {
+            drop(Client::take(client));
+        }
+        prepared.map(|_| ()).map_err(Failure::Database)
+    }
+
+    /// Stores `pieces` of `chunks` in one transaction. Every piece's forward chunk has to be there. `claim` is told what is decided.
     pub(super) async fn store(
         &mut self,
         chunks: &[Option<Chunk>],
         pieces: &[Piece],
+        claim: &Claim,
+        before: Option<Before<'_>>,
     ) -> Result<Stored, Failure> {
         let claims: Vec<(&Chunk, &Piece)> = pieces
             .iter()
             .filter_map(|piece| chunks.get(piece.chunk)?.as_ref().map(|chunk| (chunk, piece)))
             .collect();
         let client = self.pool.get().await.map_err(Failure::Pool)?;
-        let result = self.transact(&client, &claims).await;
+        let result = self.transact(&client, &claims, claim, before).await;
         if result.is_err() {
             drop(Client::take(client));
             // Which of them have a row is for the next attempt to find out.
@@ -169,9 +195,14 @@ impl Transactions {
         &mut self,
         client: &Client,
         claims: &[(&Chunk, &Piece)],
+        claim: &Claim,
+        before: Option<Before<'_>>,
     ) -> Result<Stored, Failure> {
         let statements = prepare(client).await?;
-        let (mut positions, sink) = self.begin(client, &statements, claims).await?;
+        let (mut positions, sink) = match &before {
+            None => self.begin(client, &statements, claims).await?,
+            Some(before) => begin_behind(client, &statements, claims, before).await?,
+        };
         let is_gone = |chunk: &Chunk| {
             let stream = chunk.header.stream;
             // What another sender's forward chunk claims can always be its beginning, so there was a row.
@@ -181,7 +212,8 @@ impl Transactions {
             return Err(Failure::StreamGone);
         }
         let decision = decide(&mut positions, claims);
-        let stored = self.finish(client, &statements, claims, decision, sink).await?;
+        claim.decided(positions.to_follow(claims.iter().map(|(chunk, _)| *chunk)));
+        let stored = self.finish(client, &statements, claims, decision, sink, before).await?;
         if self.known.len() > KNOWN_STREAMS {
             self.known.clear();
         }
@@ -263,6 +295,7 @@ impl Transactions {
         claims: &[(&Chunk, &Piece)],
         decision: Decision,
         sink: CopyInSink<Filled>,
+        before: Option<Before<'_>>,
     ) -> Result<Stored, Failure> {
         let Decision { verdicts, moves, delivered, mut stored } = decision;
         let parts: Vec<Part<'_>> = claims
@@ -281,6 +314,16 @@ impl Transactions {
         self.counts.begin(now);
         let (copied, mut sink) =
             pass.copy(&parts, sink, &mut self.inflater, &mut self.counts).await?;
+        let is_behind = before.is_some();
+        if let Some(before) = before {
+            catch_up(client, statements, before, sink.as_mut()).await?;
+        }
+        let end_copy = async {
+            match is_behind {
+                true => Ok(0),
+                false => sink.as_mut().finish().await,
+            }
+        };
         let Copied { rows, duplicates, newest, rejected, feed } = copied;
         stored.rows = rows;
         stored.duplicates += duplicates;
@@ -321,7 +364,7 @@ impl Transactions {
         // Polled in this order, and so sent in this order.
         let (copied, counted, rejected, told, moved, moved_chunks, committed) = tokio::join!(
             biased;
-            sink.as_mut().finish(),
+            end_copy,
             count,
             reject,
             tell,
@@ -338,6 +381,52 @@ impl Transactions {
         committed?;
         Ok(stored)
     }
+}
+
+/// The first round trip of a batch that follows others: it finds the positions when these are stored, behind its COPY.
+async fn begin_behind(
+    client: &Client,
+    statements: &Statements,
+    claims: &[(&Chunk, &Piece)],
+    before: &Before<'_>,
+) -> Result<(Positions, CopyInSink<Filled>), Failure> {
+    let mut positions = Positions::default();
+    for (chunk, _) in claims {
+        let position = before.positions.get(&chunk.header.stream).ok_or(Failure::NotBehind)?;
+        positions.insert(chunk.header.stream, Some(*position), Ahead::default());
+    }
+    let (begun, sink) = tokio::join!(
+        biased;
+        client.batch_execute(BEGIN),
+        client.copy_in(statements.copies.first()),
+    );
+    begun?;
+    Ok((positions, sink?))
+}
+
+/// Ends the COPY, waits for the batches before, and locks the streams where these have left them.
+async fn catch_up(
+    client: &Client,
+    statements: &Statements,
+    before: Before<'_>,
+    sink: Pin<&mut CopyInSink<Filled>>,
+) -> Result<(), Failure> {
+    let Before { leaders, positions } = before;
+    sink.finish().await?;
+    if !leaders.are_stored().await {
+        return Err(Failure::NotBehind);
+    }
+    let streams: Vec<Uuid> = positions.keys().copied().map(uuid).collect();
+    let locked = client.query(&statements.lock_streams, &[&streams]).await?;
+    let is_there = |row: &Row| {
+        let stream = StreamId(row.get::<_, Uuid>(0).into_bytes());
+        let expected = positions.get(&stream).map(|position| position.cast_signed());
+        Some(row.get::<_, i64>(1)) == expected && row.get::<_, Option<&str>>(2).is_none()
+    };
+    if locked.len() < positions.len() || !locked.iter().all(is_there) {
+        return Err(Failure::NotBehind);
+    }
+    Ok(())
 }
 
 async fn prepare(client: &Client) -> Result<Statements, tokio_postgres::Error> {

@@ -1,7 +1,8 @@
 //! A writer: takes a batch off the queue, stores it until it is stored, answers, and takes the next.
 //!
 //! A batch keeps its streams until then (see [`crate::queue`]): so a stream's forward chunks are stored in the order in which they
-//! came, whatever fails in between.
+//! came, whatever fails in between. One that follows others of its streams is stored beside them and committed behind them; when
+//! that fails it waits until they are gone, and is stored as any other.
 
 use std::time::Instant;
 
@@ -11,12 +12,12 @@ use trunkline_record::Table;
 use super::backoff::Backoff;
 use super::bisect::{Piece, halve};
 use super::class::Class;
-use super::transaction::{Failure, Stored, Transactions};
+use super::transaction::{Before, Failure, Stored, Transactions};
 use super::{Pool, PoolError, Window};
 use crate::chunk::{Chunk, Refusal};
 use crate::health::Health;
 use crate::metrics::StoreMetrics;
-use crate::queue::{Batch, Queue};
+use crate::queue::{Batch, Claim, Leaders, Queue};
 
 /// What all writers share.
 #[derive(Debug, Clone)]
@@ -65,21 +66,28 @@ impl Writer {
 
     /// Works until there won't be another batch.
     pub async fn run(mut self) {
-        while let Some(Batch { items, claim }) = self.queue.next().await {
+        if let Err(error) = self.transactions.connect().await {
+            // The first batch will say what it is.
+            tracing::debug!(writer = self.name, %error, "no connection yet");
+        }
+        while let Some(Batch { items, claim, leaders }) = self.queue.next().await {
             self.metrics.queue_depth.dec_by(i64::try_from(items.len()).unwrap_or(i64::MAX));
-            self.store(items).await;
+            self.store(items, &claim, leaders).await;
             drop(claim);
         }
     }
 
     /// Stores a batch, however long it takes.
-    async fn store(&mut self, chunks: Vec<Chunk>) {
+    async fn store(&mut self, chunks: Vec<Chunk>, claim: &Claim, leaders: Leaders) {
         let started = Instant::now();
         let mut chunks: Vec<Option<Chunk>> = chunks.into_iter().map(Some).collect();
         let whole =
             |(index, chunk): (usize, &Option<Chunk>)| Some(Piece::whole(index, chunk.as_ref()?));
         // What remains to be stored, the next last.
         let mut work: Vec<Vec<Piece>> = vec![chunks.iter().enumerate().filter_map(whole).collect()];
+        if !leaders.is_empty() && self.follow(&mut chunks, &work[0], claim, leaders).await {
+            work.clear();
+        }
         let mut backoff = Backoff::default();
         // Of the next, with an internal error of the server.
         let mut tries = 0;
@@ -88,8 +96,9 @@ impl Writer {
             if pieces.is_empty() {
                 continue;
             }
-            let failure = match self.transactions.store(&chunks, &pieces).await {
+            let failure = match self.transactions.store(&chunks, &pieces, claim, None).await {
                 Ok(stored) => {
+                    claim.stored();
                     (backoff, tries) = (Backoff::default(), 0);
                     self.health.clear(&self.name);
                     self.answer(&mut chunks, &pieces, stored);
@@ -97,6 +106,7 @@ impl Writer {
                 }
                 Err(failure) => failure,
             };
+            claim.failed();
             let class = match &failure {
                 Failure::Unreadable { chunk, reason } => {
                     if let Some(chunk) = chunks[*chunk].take() {
@@ -108,6 +118,7 @@ impl Writer {
                     continue;
                 }
                 Failure::StreamGone => Class::Transient("stream_gone"),
+                Failure::NotBehind => Class::Transient("not_behind"),
                 Failure::UnknownRanges => Class::Transient("unknown_ranges"),
                 Failure::Pool(PoolError::Database(error)) => match Class::of(error) {
                     // A connection that can't be made says nothing about rows.
@@ -151,6 +162,34 @@ impl Writer {
             tokio::time::sleep(wait).await;
         }
         self.metrics.batch_seconds.observe(started.elapsed().as_secs_f64());
+    }
+
+    /// Stores a batch beside those that have its streams. `false` when that fails, for whatever reason: then these are gone.
+    async fn follow(
+        &mut self,
+        chunks: &mut [Option<Chunk>],
+        pieces: &[Piece],
+        claim: &Claim,
+        mut leaders: Leaders,
+    ) -> bool {
+        if let Some(positions) = leaders.decided().await {
+            let before = Before { leaders: &mut leaders, positions };
+            match self.transactions.store(chunks, pieces, claim, Some(before)).await {
+                Ok(stored) => {
+                    claim.stored();
+                    self.health.clear(&self.name);
+                    self.metrics.batches_beside.inc();
+                    self.answer(chunks, pieces, stored);
+                    return true;
+                }
+                Err(error) => {
+                    tracing::debug!(writer = self.name, %error, "a batch can't follow another one");
+                }
+            }
+        }
+        claim.failed();
+        leaders.are_gone().await;
+        false
     }
 
     /// Puts back what failed in two halves, or, if it is one record, as one to be rejected. `false` if that was tried before: then
