@@ -13,7 +13,7 @@ mod scan;
 
 use std::ops::ControlFlow;
 
-use crate::{End, LogTimezone, Reason, Rejected, Sink};
+use crate::{End, LogRecord, LogTimezone, Reason, Rejected, Sink};
 
 use line::LineReader;
 use resync::Resync;
@@ -83,8 +83,9 @@ impl CsvlogParser {
         for marks in self.scan.lines() {
             let line_end = scan::offset(marks[marks.len() - 1]) + 1;
             let at = position + start as u64;
-            let flow = match self.line.read(rest, start, marks) {
-                Ok(record) => sink.record(at, line_end - start, &record),
+            let mut record = LogRecord::blank();
+            let flow = match self.line.read(rest, start, marks, &mut record) {
+                Ok(()) => sink.record(at, line_end - start, &record),
                 Err(reason) => {
                     let line = &rest[start..line_end];
                     // It may be a torn record with a whole one behind it.
@@ -108,8 +109,9 @@ impl CsvlogParser {
     /// The end of a file that will not grow: a record without its line end, or a torn one.
     fn last<S: Sink>(&mut self, rest: &[u8], position: u64, sink: &mut S) -> Step {
         let marks = self.scan.unended(rest).filter(|marks| self.line.is_full(marks));
-        match marks.map(|marks| self.line.read(rest, 0, marks)) {
-            Some(Ok(record)) => {
+        let mut record = LogRecord::blank();
+        match marks.map(|marks| self.line.read(rest, 0, marks, &mut record)) {
+            Some(Ok(())) => {
                 let flow = sink.record(position, rest.len(), &record);
                 Step { taken: rest.len(), flow, restart: true }
             }

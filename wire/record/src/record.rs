@@ -51,6 +51,7 @@ pub enum Field<'a> {
 
 impl<'a> LogRecord<'a> {
     /// A record of which only these are known.
+    #[inline]
     pub fn new(table: Table, log_time: Timestamp, error_severity: Option<Severity>) -> Self {
         Self {
             table,
@@ -68,6 +69,12 @@ impl<'a> LogRecord<'a> {
             extra: None,
             texts: [None; Column::COUNT],
         }
+    }
+
+    /// What a parser fills in: nothing is known.
+    #[inline]
+    pub(crate) fn blank() -> Self {
+        Self::new(Table::Postgres, Timestamp { unix_micros: 0, digits: 0 }, None)
     }
 
     /// The text in this column; `None` also for a column that holds no text.

@@ -1,7 +1,7 @@
 //! A line's marks made into a record: fields told apart, texts lent out, numbers, times and severities read.
 
 use crate::timestamp::TimestampReader;
-use crate::typed::typed;
+use crate::typed::read_typed;
 use crate::{Column, LogRecord, LogTimezone, Reason};
 
 use super::scan;
@@ -42,16 +42,17 @@ impl LineReader {
         count == self.width.unwrap_or(Column::CSVLOG)
     }
 
-    /// The record whose line begins at `start` in `buf` and has these marks, the line's end last.
+    /// Reads the line that begins at `start` in `buf` and has these marks, its end last, into a blank record.
     pub(super) fn read<'a>(
         &'a mut self,
         buf: &'a [u8],
         start: usize,
         marks: &[u32],
-    ) -> Result<LogRecord<'a>, Reason> {
-        let mut texts = [None; Column::COUNT];
+        record: &mut LogRecord<'a>,
+    ) -> Result<(), Reason> {
+        let texts = &mut record.texts;
         let (mut from, mut any_doubled) = (start, false);
-        for (mark, text) in marks.iter().zip(&mut texts) {
+        for (mark, text) in marks.iter().zip(&mut *texts) {
             let to = scan::offset(*mark);
             any_doubled |= scan::is_doubled(*mark);
             *text = match buf.get(from..to) {
@@ -64,14 +65,14 @@ impl LineReader {
         any_doubled |= marks.iter().skip(Column::COUNT).any(|mark| scan::is_doubled(*mark));
         let mut count = marks.len();
         if any_doubled {
-            (texts, count) = unfold(&mut self.unfolded, buf, start, marks);
+            (*texts, count) = unfold(&mut self.unfolded, buf, start, marks);
         }
         if !matches!(count, 23 | 24 | 26) {
             return Err(Reason::Columns(count));
         }
-        let record = typed(texts, (&mut self.log_time, &mut self.session_start_time))?;
+        read_typed(record, (&mut self.log_time, &mut self.session_start_time))?;
         self.width = Some(count);
-        Ok(record)
+        Ok(())
     }
 }
 

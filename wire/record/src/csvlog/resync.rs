@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use crate::timestamp::{START, looks_like_start};
-use crate::{Column, End, Reason, Rejected, Sink};
+use crate::{Column, End, LogRecord, Reason, Rejected, Sink};
 
 use super::Step;
 use super::line::LineReader;
@@ -101,7 +101,8 @@ impl Resync {
             let before = fields.nth(Column::Message as usize - 1).map(|mark| scan::offset(*mark));
             before.and_then(|at| buf.get(at + 1)) == Some(&b'"')
         };
-        if reader.read(buf, 0, marks).is_ok() && quoted_message() {
+        let mut record = LogRecord::blank();
+        if reader.read(buf, 0, marks, &mut record).is_ok() && quoted_message() {
             Candidate::Record
         } else {
             Candidate::NoRecord
