@@ -84,7 +84,7 @@ impl Copy {
         let entries = chunk.message.entries(inflater).map_err(|error| unreadable(&error))?;
         let mut reader = EntryReader::new(entries);
         let mut slots = RecordSlots::new();
-        let encoder = RowEncoder::new(chunk);
+        let mut encoder = RowEncoder::new(&chunk.header, chunk.foreign.as_ref());
         let sources = counts.sources(chunk);
         let mut written = Written::default();
         // The first position that may come: positions ascend, and stay within the forward chunk.

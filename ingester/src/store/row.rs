@@ -1,18 +1,18 @@
 //! The hot path: a record's slots into one row of PostgreSQL's binary COPY format (manual, COPY, "Binary Format").
 //!
 //! Nothing is allocated for a record: slots are slices of the forward chunk, what is the same for all records of a forward
-//! chunk is encoded once, and the row is appended to a buffer that is reused.
+//! chunk, or of a session in it, is encoded once, and the row is appended to a buffer that is reused.
 
 mod columns;
 mod fields;
 
-use trunkline_record::{Column, RecordSlots, Source, Table};
+use trunkline_record::{ChunkHeader, Column, RecordSlots, Source, StreamId, Table};
 
-use columns::columns;
 pub(super) use columns::copy_statement;
-use fields::Fields;
+use columns::{OF_EVENT, RARE, columns};
+use fields::{Fields, NULL};
 
-use crate::chunk::Chunk;
+use crate::chunk::Foreign;
 
 /// What a COPY begins with: signature, flags, length of the header's extension.
 pub(super) const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -27,26 +27,38 @@ pub(super) struct RowError {
     what: &'static str,
 }
 
+/// Sessions of a forward chunk whose fields are kept. With more, some are encoded for each record.
+const SESSIONS: usize = 256;
+/// Bytes of a session's fields that are kept; longer ones are encoded for each record.
+const LONGEST: usize = 1 << 10;
+
 /// Encodes the records of one forward chunk.
 #[derive(Debug)]
 pub(super) struct RowEncoder {
+    /// The source and the stream.
     source: Vec<u8>,
     /// Of records that have another source than the forward chunk, by its number.
     sources: Vec<Vec<u8>>,
-    stream: [u8; 20],
+    /// By [`RecordSlots::session`]; empty before the first.
+    sessions: Vec<Session>,
+}
+
+/// Fields of [`Column::OF_SESSION`].
+#[derive(Debug, Clone, Default)]
+struct Session {
+    number: u32,
+    fields: Vec<u8>,
 }
 
 impl RowEncoder {
     /// With what all records of the forward chunk have in common.
-    pub(super) fn new(chunk: &Chunk) -> Self {
-        let sources = chunk.foreign.iter().flat_map(|foreign| &foreign.sources);
-        let mut stream = [0; 20];
-        stream[..4].copy_from_slice(&16_u32.to_be_bytes());
-        stream[4..].copy_from_slice(&chunk.header.stream.0);
+    pub(super) fn new(header: &ChunkHeader, foreign: Option<&Foreign>) -> Self {
+        let encoded = |source| encoded(source, header.stream);
+        let sources = foreign.into_iter().flat_map(|foreign| &foreign.sources);
         Self {
-            source: encoded(&chunk.header.source),
+            source: encoded(&header.source),
             sources: sources.map(encoded).collect(),
-            stream,
+            sessions: Vec::new(),
         }
     }
 
@@ -57,7 +69,7 @@ impl RowEncoder {
 
     /// Appends one row, as [`copy_statement`] of the record's table asks for it, or leaves `out` as it was.
     pub(super) fn encode(
-        &self,
+        &mut self,
         slots: &RecordSlots<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), RowError> {
@@ -65,64 +77,99 @@ impl RowEncoder {
         self.append(slots, out).inspect_err(|_| out.truncate(start))
     }
 
-    fn append(&self, slots: &RecordSlots<'_>, out: &mut Vec<u8>) -> Result<(), RowError> {
+    fn append(&mut self, slots: &RecordSlots<'_>, out: &mut Vec<u8>) -> Result<(), RowError> {
         let mut row = Fields::new(slots, out);
         row.count();
         row.time(Column::LogTime)?;
         row.encoded(self.source(slots.source()));
         match slots.table() {
-            Table::Postgres => postgres(&mut row)?,
+            Table::Postgres => {
+                self.session(slots.session(), &mut row)?;
+                of_event(&mut row)?;
+                if slots.has_any(&RARE) {
+                    for column in RARE {
+                        row.field(column)?;
+                    }
+                } else {
+                    row.encoded([NULL; RARE.len()].as_flattened());
+                }
+            }
             table => {
                 for column in columns(table) {
                     row.field(*column)?;
                 }
             }
         }
-        row.encoded(&self.stream);
         row.position();
         row.escaped_and_extra();
         Ok(())
     }
+
+    /// What the record's session shares, encoded for the first of its records.
+    #[inline]
+    fn session(&mut self, number: Option<u32>, row: &mut Fields<'_, '_>) -> Result<(), RowError> {
+        let place = number.map_or(0, |number| number as usize % SESSIONS);
+        match self.sessions.get(place) {
+            Some(known) if Some(known.number) == number => {
+                row.encoded(&known.fields);
+                Ok(())
+            }
+            _ => self.new_session(number, place, row),
+        }
+    }
+
+    #[cold]
+    fn new_session(
+        &mut self,
+        number: Option<u32>,
+        place: usize,
+        row: &mut Fields<'_, '_>,
+    ) -> Result<(), RowError> {
+        let from = row.len();
+        for column in Column::OF_SESSION {
+            row.field(column)?;
+        }
+        let fields = row.written(from);
+        if let Some(number) = number
+            && let Some(fields) = fields.filter(|fields| fields.len() <= LONGEST)
+        {
+            self.sessions.resize(SESSIONS, Session::default());
+            let session = &mut self.sessions[place];
+            session.number = number;
+            session.fields.clear();
+            session.fields.extend_from_slice(fields);
+        }
+        Ok(())
+    }
 }
 
-fn encoded(source: &Source) -> Vec<u8> {
+fn encoded(source: &Source, stream: StreamId) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
     for (_, value) in source.fields() {
         match value {
             Some(value) => fields::text(value.as_bytes(), &mut out),
-            None => out.extend_from_slice(&fields::NULL),
+            None => out.extend_from_slice(&NULL),
         }
     }
+    fields::text(&stream.0, &mut out);
     out
 }
 
-/// The columns of `log.postgres`, which nearly all rows are of: each by its type's own method.
+/// [`OF_EVENT`], each by its type's own method.
 #[inline]
-fn postgres(row: &mut Fields<'_, '_>) -> Result<(), RowError> {
-    row.text(Column::UserName);
-    row.text(Column::DatabaseName);
-    row.int4(Column::ProcessId)?;
-    row.text(Column::ConnectionFrom);
-    row.text(Column::SessionId);
-    row.int8(Column::SessionLineNum);
-    row.text(Column::CommandTag);
-    row.time(Column::SessionStartTime)?;
-    row.text(Column::VirtualTransactionId);
-    row.int8(Column::TransactionId);
-    row.severity(Column::ErrorSeverity)?;
-    row.text(Column::SqlStateCode);
-    row.text(Column::Message);
-    row.text(Column::Detail);
-    row.text(Column::Hint);
-    row.text(Column::InternalQuery);
-    row.int4(Column::InternalQueryPos)?;
-    row.text(Column::Context);
-    row.text(Column::Query);
-    row.int4(Column::QueryPos)?;
-    row.text(Column::Location);
-    row.text(Column::ApplicationName);
-    row.text(Column::BackendType);
-    row.int4(Column::LeaderPid)?;
-    row.int8(Column::QueryId);
+fn of_event(row: &mut Fields<'_, '_>) -> Result<(), RowError> {
+    let [line, query, virtual_id, transaction, severity, state, tag, message, detail] = OF_EVENT;
+    row.int8(line);
+    row.int8(query);
+    row.text(virtual_id);
+    row.int8(transaction);
+    row.severity(severity)?;
+    row.text(state);
+    row.text(tag);
+    row.text(message);
+    row.text(detail);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

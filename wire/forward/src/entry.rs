@@ -36,6 +36,9 @@ impl<'a> EntryReader<'a> {
         let Value::Array(2) = self.reader.read()? else {
             return Err(Error::Expected("an array of 2 as entry"));
         };
+        if let Some(payload) = self.reader.read_ext8() {
+            return Ok(Some((EventTime::from_payload(payload), false)));
+        }
         let (time, has_metadata) = match self.reader.read()? {
             Value::Array(2) => (self.reader.read()?, true),
             time => (time, false),

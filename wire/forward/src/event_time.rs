@@ -42,14 +42,20 @@ impl EventTime {
         out.extend_from_slice(&[0xd7, 0x00, a, b, c, d, e, f, g, h]);
     }
 
+    /// From the payload of its extension.
+    #[inline]
+    pub fn from_payload(&[a, b, c, d, e, f, g, h]: &[u8; 8]) -> Self {
+        Self {
+            seconds: u32::from_be_bytes([a, b, c, d]),
+            nanoseconds: u32::from_be_bytes([e, f, g, h]),
+        }
+    }
+
     /// From what a client puts where a time belongs: EventTime, an integer, or a float of seconds.
     #[inline]
     pub fn from_value(value: Value<'_>) -> Option<Self> {
         match value {
-            Value::Ext(0, &[a, b, c, d, e, f, g, h]) => Some(Self {
-                seconds: u32::from_be_bytes([a, b, c, d]),
-                nanoseconds: u32::from_be_bytes([e, f, g, h]),
-            }),
+            Value::Ext(0, payload) => payload.try_into().ok().map(Self::from_payload),
             Value::Uint(seconds) => {
                 Some(Self { seconds: u32::try_from(seconds).ok()?, nanoseconds: 0 })
             }

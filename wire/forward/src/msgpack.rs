@@ -145,15 +145,28 @@ impl<'a> Reader<'a> {
         self.at >= self.buf.len()
     }
 
+    /// What hasn't been read.
+    #[inline]
+    pub fn rest(&self) -> &'a [u8] {
+        self.buf.get(self.at..).unwrap_or_default()
+    }
+
+    /// The next value if it is a string of one byte; it isn't read.
+    #[inline]
+    pub fn peek_letter(&self) -> Option<u8> {
+        let &[0xa1, letter] = self.rest().first_chunk::<2>()? else { return None };
+        Some(letter)
+    }
+
     /// The next value if it is a string of one byte; otherwise nothing is read.
     #[inline]
     pub fn read_letter(&mut self) -> Option<u8> {
-        let &[0xa1, letter] = self.buf.get(self.at..)?.first_chunk::<2>()? else { return None };
+        let letter = self.peek_letter()?;
         self.at += 2;
         Some(letter)
     }
 
-    /// The next value if its bytes are these, which must be those of one whole value; otherwise nothing is read. So what repeats
+    /// The next values if their bytes are these, which must be those of whole values; otherwise nothing is read. So what repeats
     /// isn't walked again.
     #[inline]
     pub fn read_same(&mut self, whole: &[u8]) -> Option<&'a [u8]> {
@@ -164,6 +177,66 @@ impl<'a> Reader<'a> {
             self.at = end;
             value
         })
+    }
+
+    /// The next value if it is a string of less than 64 KiB; otherwise nothing is read, and [`read`](Self::read) says what it is.
+    ///
+    /// This and its like are for who knows what comes. A [`Value`] goes through memory and is taken apart again, which takes longer than
+    /// reading it.
+    #[inline]
+    pub fn read_text(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest();
+        let (from, len) = match *rest {
+            [marker @ 0xa0..=0xbf, ..] => (1, usize::from(marker & 0x1f)),
+            [0xd9, len, ..] => (2, usize::from(len)),
+            [0xda, high, low, ..] => (3, usize::from(u16::from_be_bytes([high, low]))),
+            _ => return None,
+        };
+        let text = rest.get(from..from + len)?;
+        self.at += from + len;
+        Some(text)
+    }
+
+    /// The next value if it is an integer that a signed one can hold; otherwise nothing is read.
+    #[inline]
+    pub fn read_integer(&mut self) -> Option<i64> {
+        let (marker, body) = self.rest().split_first()?;
+        let (value, len) = match *marker {
+            0x00..=0x7f => (i64::from(*marker), 0),
+            0xe0..=0xff => (i64::from(marker.cast_signed()), 0),
+            0xcc => (i64::from(*body.first()?), 1),
+            0xcd => (i64::from(u16::from_be_bytes(*body.first_chunk()?)), 2),
+            0xce => (i64::from(u32::from_be_bytes(*body.first_chunk()?)), 4),
+            0xcf => (i64::try_from(u64::from_be_bytes(*body.first_chunk()?)).ok()?, 8),
+            0xd0 => (i64::from(body.first()?.cast_signed()), 1),
+            0xd1 => (i64::from(i16::from_be_bytes(*body.first_chunk()?)), 2),
+            0xd2 => (i64::from(i32::from_be_bytes(*body.first_chunk()?)), 4),
+            0xd3 => (i64::from_be_bytes(*body.first_chunk()?), 8),
+            _ => return None,
+        };
+        self.at += 1 + len;
+        Some(value)
+    }
+
+    /// The payload of the next value if that is an extension of type 0 with eight bytes; otherwise nothing is read.
+    #[inline]
+    pub fn read_ext8(&mut self) -> Option<&'a [u8; 8]> {
+        let [0xd7, 0x00, body @ ..] = self.rest() else { return None };
+        let body = body.first_chunk()?;
+        self.at += 10;
+        Some(body)
+    }
+
+    /// How many pairs the next value has if it is a map of less than 65,536; otherwise nothing is read.
+    #[inline]
+    pub fn read_map(&mut self) -> Option<u32> {
+        let (len, head) = match *self.rest() {
+            [marker @ 0x80..=0x8f, ..] => (u32::from(marker & 0x0f), 1),
+            [0xde, high, low, ..] => (u32::from(u16::from_be_bytes([high, low])), 3),
+            _ => return None,
+        };
+        self.at += head;
+        Some(len)
     }
 
     /// The next value, or the head of the next container.

@@ -83,6 +83,18 @@ impl Column {
     /// How many of them the newest csvlog that is known has, PostgreSQL 14's.
     pub const CSVLOG: usize = 26;
 
+    /// What is the same in all records of a session, as a rule; in the order in which a forward chunk has them.
+    pub const OF_SESSION: [Self; 8] = [
+        Self::ProcessId,
+        Self::SessionStartTime,
+        Self::SessionId,
+        Self::ConnectionFrom,
+        Self::UserName,
+        Self::DatabaseName,
+        Self::ApplicationName,
+        Self::BackendType,
+    ];
+
     /// The column's name in the manual, and in the tables.
     pub const fn name(self) -> &'static str {
         Self::NAMES[self as usize]

@@ -1,12 +1,16 @@
 //! Reads records out of a forward chunk: each entry's values laid out by column, as slices of the chunk.
 
-use trunkline_forward::msgpack::{ReadError, Value};
+mod sessions;
+
+use trunkline_forward::msgpack::{ReadError, Reader, Value};
 use trunkline_forward::{EntryReader, Error, EventTime};
 
 use crate::chunk::{
     KEY_EXTRA, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_SOURCE, KEY_TABLE,
 };
 use crate::{Column, Kind, Severity, Table};
+
+use sessions::Sessions;
 
 /// A column's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +73,8 @@ pub struct RecordSlots<'a> {
     table: Table,
     severity_as_written: Option<&'a [u8]>,
     extra: Option<&'a [u8]>,
+    session: Option<u32>,
+    sessions: Sessions<'a>,
 }
 
 impl Default for RecordSlots<'_> {
@@ -81,6 +87,8 @@ impl Default for RecordSlots<'_> {
             table: Table::Postgres,
             severity_as_written: None,
             extra: None,
+            session: None,
+            sessions: Sessions::default(),
         }
     }
 }
@@ -95,8 +103,12 @@ impl<'a> RecordSlots<'a> {
     pub fn read(&mut self, entries: &mut EntryReader<'a>) -> Result<Option<Row<'a>>, MapError> {
         let Some(time) = entries.next_head()? else { return Ok(None) };
         let reader = entries.record();
-        let Value::Map(pairs) = reader.read()? else {
-            return Err(MapError::Value("map"));
+        let pairs = match reader.read_map() {
+            Some(pairs) => pairs,
+            None => match reader.read()? {
+                Value::Map(pairs) => pairs,
+                _ => return Err(MapError::Value("map")),
+            },
         };
         self.present = 0;
         self.set(Column::LogTime, Slot::Time(time.unix_micros()));
@@ -104,15 +116,30 @@ impl<'a> RecordSlots<'a> {
         let (mut raw, mut reason) = (None, None);
         self.source = None;
         (self.table, self.severity_as_written, self.extra) = (Table::Postgres, None, None);
-        for _ in 0..pairs {
+        self.session = None;
+        let (mut left, mut is_scattered) = (pairs, false);
+        while left > 0 {
             let Some(key) = reader.read_letter() else {
                 return Err(MapError::Key(format!("{:?}", reader.read()?)));
             };
-            let value = reader.read()?;
-            if let Some(column) = Column::from_key(key) {
-                self.set(column, slot(column, value).ok_or(MapError::Value(column.name()))?);
+            if key == sessions::FIRST {
+                is_scattered |= self.session.is_some();
+                left -= self.read_run(reader, left)?;
                 continue;
             }
+            left -= 1;
+            if let Some(column) = Column::from_key(key) {
+                self.read_value(column, reader)?;
+                is_scattered |= sessions::has(column);
+                continue;
+            }
+            if key == KEY_POSITION
+                && let Some(value) = reader.read_integer()
+            {
+                position = Some(value).filter(|value| *value >= 0);
+                continue;
+            }
+            let value = reader.read()?;
             match key {
                 KEY_POSITION => position = value.integer().filter(|value| *value >= 0),
                 KEY_SOURCE => {
@@ -129,6 +156,9 @@ impl<'a> RecordSlots<'a> {
                 KEY_REASON => reason = value.bytes(),
                 key => return Err(MapError::Key(char::from(key).to_string())),
             }
+        }
+        if is_scattered {
+            self.session = None;
         }
         self.position = position.ok_or(MapError::Value("position"))?.cast_unsigned();
         match (raw, reason) {
@@ -164,6 +194,12 @@ impl<'a> RecordSlots<'a> {
         self.extra
     }
 
+    /// A number that two records of one chunk have in common only if they agree in all of [`Column::OF_SESSION`]; `None` where that isn't known.
+    #[inline]
+    pub fn session(&self) -> Option<u32> {
+        self.session
+    }
+
     /// The word that stood for the severity, where the SQLSTATE had to decide what it means.
     #[inline]
     pub fn severity_as_written(&self) -> Option<&'a [u8]> {
@@ -178,10 +214,45 @@ impl<'a> RecordSlots<'a> {
         }
     }
 
+    /// Whether the record has any of these, or says that it is NULL.
+    #[inline]
+    pub fn has_any(&self, columns: &[Column]) -> bool {
+        columns.iter().any(|column| self.has(*column))
+    }
+
     /// The value in this column.
     #[inline]
     pub fn get(&self, column: Column) -> Slot<'a> {
         if self.has(column) { self.slots[column as usize] } else { Slot::Null }
+    }
+
+    /// Reads a column's value.
+    #[inline]
+    fn read_value(&mut self, column: Column, reader: &mut Reader<'a>) -> Result<(), MapError> {
+        // Each is put into its slot where it is read: what is chosen among first goes through memory once more.
+        match column.kind() {
+            Kind::Text if let Some(text) = reader.read_text() => {
+                self.set(column, Slot::Text(text));
+                return Ok(());
+            }
+            Kind::Int8 if let Some(value) = reader.read_integer() => {
+                self.set(column, Slot::Int(value));
+                return Ok(());
+            }
+            Kind::Severity if let Some(word) = reader.read_text() => {
+                let severity = Severity::from_bytes(word);
+                self.set(column, Slot::Severity(severity.ok_or(MapError::Value(column.name()))?));
+                return Ok(());
+            }
+            Kind::Time if let Some(payload) = reader.read_ext8() => {
+                self.set(column, Slot::Time(EventTime::from_payload(payload).unix_micros()));
+                return Ok(());
+            }
+            _ => {}
+        }
+        let value = slot(column, reader.read()?);
+        self.set(column, value.ok_or(MapError::Value(column.name()))?);
+        Ok(())
     }
 
     #[inline]

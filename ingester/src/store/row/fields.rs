@@ -43,7 +43,18 @@ impl<'r, 'a> Fields<'r, 'a> {
         self.out.extend_from_slice(fields);
     }
 
+    /// Bytes of the row, and of those before it.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// What was appended since there were `from` bytes; `None` where a field of the row is escaped, which isn't said there.
+    pub(super) fn written(&self, from: usize) -> Option<&[u8]> {
+        self.out.get(from..).filter(|_| self.escapes == 0)
+    }
+
     /// A column of whatever type.
+    #[inline]
     pub(super) fn field(&mut self, column: Column) -> Result<(), RowError> {
         match column.kind() {
             Kind::Text => self.text(column),
