@@ -37,6 +37,8 @@ pub(crate) enum Expression {
     Or(Vec<Expression>),
     /// Whether one of the table's texts holds this, whatever its case.
     Contains(String),
+    /// The same of a text of ASCII, in a statement that is to look at each row and to ask no index.
+    ContainsByRow(String),
     /// Whether one of the table's texts matches this regular expression.
     Matches(String),
 }
@@ -110,6 +112,7 @@ impl Expression {
             | Self::And(_)
             | Self::Or(_)
             | Self::Contains(_)
+            | Self::ContainsByRow(_)
             | Self::Matches(_) => Type::Bool,
         }
     }
@@ -121,7 +124,7 @@ impl Expression {
                 names.push(column.name);
                 true
             }
-            Self::Contains(_) | Self::Matches(_) => false,
+            Self::Contains(_) | Self::ContainsByRow(_) | Self::Matches(_) => false,
             Self::Value(_) | Self::Interval(_) | Self::Severity(_) | Self::Bool(_) => true,
             Self::Binary(_, _, left, right) => left.columns(names) && right.columns(names),
             Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
@@ -134,10 +137,19 @@ impl Expression {
         }
     }
 
+    /// Told row by row, where that is sooner.
+    pub(crate) fn by_row(self) -> Self {
+        match self {
+            Self::Contains(text) if text.is_ascii() => Self::ContainsByRow(text),
+            Self::Is(one, test) => Self::Is(Box::new(one.by_row()), test),
+            other => other,
+        }
+    }
+
     /// Whether a text is searched for a part of it, or by a pattern, anywhere in it.
     pub(crate) fn searches_text(&self) -> bool {
         match self {
-            Self::Contains(_) | Self::Matches(_) => true,
+            Self::Contains(_) | Self::ContainsByRow(_) | Self::Matches(_) => true,
             Self::Binary(operator, ..) if operator.ends_with("LIKE") || operator.contains('~') => {
                 true
             }

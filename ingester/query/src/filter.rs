@@ -49,6 +49,13 @@ impl Filter {
         self.conditions.iter().any(Expression::searches_text)
     }
 
+    /// The same rows, for a statement that is to look at each and to ask no index of texts.
+    #[must_use]
+    pub fn by_row(self) -> Self {
+        let conditions = self.conditions.into_iter().map(Expression::by_row);
+        Self { conditions: conditions.collect(), ..self }
+    }
+
     /// The name of the parameter that has a regular expression, where one has.
     pub fn regex_parameter(&self) -> Option<&'static str> {
         fn is_parameter(expression: &Expression) -> bool {

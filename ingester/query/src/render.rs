@@ -71,8 +71,26 @@ impl Expression {
             }
             Self::And(all) => list(all, " AND ", table, sql),
             Self::Or(any) => list(any, " OR ", table, sql),
-            Self::Contains(text) => in_texts("ILIKE", &like(text), table, sql),
-            Self::Matches(pattern) => in_texts("~", pattern, table, sql),
+            Self::Contains(text) => {
+                let pattern = sql.bind(Param::Text(like(text)));
+                if !text.is_ascii() {
+                    return in_texts("ILIKE", &pattern, table, sql);
+                }
+                // An index is asked for the second; where there is none, most rows fail at the first, which is sooner.
+                sql.push("(");
+                in_texts_by_row(text, &pattern, table, sql);
+                sql.push(" AND ");
+                in_texts("ILIKE", &pattern, table, sql);
+                sql.push(")");
+            }
+            Self::ContainsByRow(text) => {
+                let pattern = sql.bind(Param::Text(like(text)));
+                in_texts_by_row(text, &pattern, table, sql);
+            }
+            Self::Matches(pattern) => {
+                let pattern = sql.bind(Param::Text(pattern.clone()));
+                in_texts("~", &pattern, table, sql);
+            }
         }
     }
 }
@@ -89,10 +107,33 @@ fn list(parts: &[Expression], between: &str, table: Table, sql: &mut Sql) {
 }
 
 fn in_texts(operator: &str, pattern: &str, table: Table, sql: &mut Sql) {
-    let pattern = sql.bind(Param::Text(pattern.to_owned()));
-    let found: Vec<_> =
-        texts(table).iter().map(|column| format!("{column} {operator} {pattern}")).collect();
-    sql.push(&format!("({})", found.join(" OR ")));
+    sql.push(&format!("({})", any(table, |column| format!("{column} {operator} {pattern}"))));
+}
+
+/// What is so of any of the table's texts.
+fn any(table: Table, of: impl Fn(&str) -> String) -> String {
+    texts(table).iter().map(|column| of(column)).collect::<Vec<_>>().join(" OR ")
+}
+
+/// Exactly what `ILIKE` tells of a text of ASCII, sooner.
+///
+/// In UTF-8 `ILIKE` has the locale lower each text, character by character; collation `C` lowers ASCII alone, three times as fast. That is the same unless
+/// the locale lowers ASCII in its own way (in Turkish `I` isn't `i`), which the server finds out while it plans, or a character beyond ASCII becomes one of ASCII:
+/// the sign for Kelvin a `k`, an `I` with a dot (and, in Lithuanian, with further marks) an `i`.
+fn in_texts_by_row(text: &str, pattern: &str, table: Table, sql: &mut Sql) {
+    let lower = sql.bind(Param::Text(like(&text.to_ascii_lowercase())));
+    let may_be_beyond_ascii = text.contains(['i', 'I', 'k', 'K']);
+    let mut found = any(table, |column| format!("lower({column} COLLATE \"C\") LIKE {lower}"));
+    if may_be_beyond_ascii {
+        found += " OR ";
+        found += &any(table, |column| {
+            format!(
+                "(octet_length({column}) <> char_length({column}) AND {column} ILIKE {pattern})"
+            )
+        });
+    }
+    let otherwise = any(table, |column| format!("{column} ILIKE {pattern}"));
+    sql.push(&format!("(CASE WHEN lower('I') = 'i' THEN ({found}) ELSE ({otherwise}) END)"));
 }
 
 /// A pattern that finds `text` anywhere, taken literally.

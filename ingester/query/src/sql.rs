@@ -7,6 +7,7 @@ mod failovers;
 mod histogram;
 mod page;
 mod patterns;
+mod sample;
 mod stored;
 
 pub use context::{Among, Context};

@@ -185,11 +185,13 @@ impl Pool {
 
 /// Settings of a session that answers queries.
 ///
+/// Compiling a statement takes sixty milliseconds for each hypertable chunk, and saves ten.
+///
 /// What an index of trigrams finds lies all over a hypertable chunk: a disk reads many pages at a time sooner than one after the other, which
 /// is what servers before 18 do unless told otherwise. Where it is 0, the server's system can't, or its owner doesn't want it.
 fn query_session(timeout: Duration) -> String {
     format!(
-        "SET default_transaction_read_only = on; SET statement_timeout = {}; SET TimeZone = 'UTC';
+        "SET default_transaction_read_only = on; SET statement_timeout = {}; SET TimeZone = 'UTC'; SET jit = off;
          SELECT set_config('effective_io_concurrency', '16', false) \
          WHERE current_setting('effective_io_concurrency')::integer BETWEEN 1 AND 15",
         timeout.as_millis()

@@ -12,6 +12,7 @@ mod backpressure;
 mod columns;
 mod concurrent;
 mod counts;
+mod letters;
 mod lifecycle;
 mod migrations;
 mod oidc;

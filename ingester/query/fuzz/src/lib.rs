@@ -42,7 +42,7 @@ pub fn request<'a>(
 /// Words of SQL that a statement may have, besides names of columns.
 const WORDS: &str = "SELECT FROM WHERE TRUE FALSE AND OR NOT IN IS NULL UNKNOWN DISTINCT LIKE ILIKE AS UNION ALL ORDER BY DESC LIMIT \
     log postgres patroni component table every first severity text integer bigint timestamptz interval uuid jsonb boolean \
-    lower upper length octet_length strpos starts_with coalesce make_interval months secs \
+    lower upper length octet_length char_length CASE WHEN THEN ELSE END COLLATE C I i strpos starts_with coalesce make_interval months secs \
     DEBUG5 DEBUG4 DEBUG3 DEBUG2 DEBUG1 DEBUG LOG INFO NOTICE WARNING ERROR FATAL PANIC";
 
 /// Every word is one of SQL's that we use, a column, or a parameter's number; and each number has its parameter.

@@ -1,16 +1,12 @@
-//! Rows that are counted: by what the store has counted already, or, where that doesn't say all, stride by stride from the newest row.
-
-use std::time::{Duration, Instant};
+//! Rows that are counted: by what the store has counted already, or, where that doesn't say all, by a [`Scan`](super::scan::Scan).
 
 use futures_util::stream::{self, Stream};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use tokio_postgres::Row;
-use trunkline_query::{Filter, Order, Slice, Sql, Strides};
+use trunkline_query::{Filter, Slice, Sql};
 
-use super::boundaries;
-use super::running::{Planning, QueryError, Running};
-use crate::store::Pool;
+use super::running::{QueryError, Running};
 
 /// An answer that grows.
 pub(super) trait Counting: Send + 'static {
@@ -71,88 +67,6 @@ pub(super) fn lines<C: Counting>(
         Ok(Some((last, None)))
     });
     steps.boxed()
-}
-
-/// A look at all rows of a range of time.
-#[derive(Debug)]
-pub(super) struct Scan {
-    strides: Strides,
-    took: Option<Duration>,
-    /// Whether an index of texts is still to be left aside: it would gather all of a hypertable chunk for a part of it.
-    without_index: bool,
-    /// Looks at every other stride, but for the first, which is to be short.
-    beside: Option<Running>,
-}
-
-impl Scan {
-    /// `None` where the range has no two ends, and so no rows.
-    pub(super) async fn begin(
-        pool: &Pool,
-        running: &mut Running,
-        filter: &Filter,
-        whole: Slice,
-    ) -> Result<Option<Self>, QueryError> {
-        let Some((from, to)) = whole.from.zip(whole.to) else { return Ok(None) };
-        let mut beside = Running::begin_further(pool).await;
-        let of_text = filter.searches_text();
-        if of_text {
-            running.plan(Planning::WithoutIndex).await?;
-            if let Some(beside) = &mut beside {
-                beside.plan(Planning::WithoutSorting).await?;
-            }
-        }
-        let boundaries = boundaries::of(running, filter.tables, Order::Desc).await?;
-        let strides = Strides::new(from, to, boundaries, of_text);
-        Ok(Some(Self { strides, took: None, without_index: of_text, beside }))
-    }
-
-    /// What the next stride gives, or the next two; `None` when all has been looked at.
-    pub(super) async fn next(
-        &mut self,
-        running: &mut Running,
-        statement: impl Fn(Slice) -> Sql,
-    ) -> Result<Option<Vec<Row>>, QueryError> {
-        let Some(slice) = self.strides.next(self.took) else { return Ok(None) };
-        let is_first = self.took.is_none();
-        if !is_first && std::mem::take(&mut self.without_index) {
-            running.plan(Planning::WithoutSorting).await?;
-        }
-        let begun = Instant::now();
-        let sql = statement(slice);
-        let running = &*running;
-        let rows = match &self.beside {
-            Some(beside) if !is_first => {
-                // Of the same length.
-                let further = self.strides.next(None).map(statement);
-                let further = async {
-                    match &further {
-                        Some(sql) => all(beside, sql).await,
-                        None => Ok(Vec::new()),
-                    }
-                };
-                let (nearer, further) = futures_util::try_join!(all(running, &sql), further)?;
-                nearer.into_iter().chain(further).collect()
-            }
-            _ => all(running, &sql).await?,
-        };
-        self.took = Some(begun.elapsed());
-        Ok(Some(rows))
-    }
-
-    /// Gives its connection back.
-    pub(super) fn finish(self) {
-        if let Some(beside) = self.beside {
-            beside.finish();
-        }
-    }
-
-    pub(super) fn progress(&self) -> f64 {
-        self.strides.progress()
-    }
-}
-
-async fn all(running: &Running, sql: &Sql) -> Result<Vec<Row>, QueryError> {
-    Ok(running.rows(sql).await?.try_collect().await?)
 }
 
 /// The filter's range of time, as far as it has rows: with two ends, if there are any.

@@ -12,8 +12,9 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use trunkline_query::{Facets, Filter, Sql};
 
-use super::counting::{self, Counting, Scan};
+use super::counting::{self, Counting};
 use super::running::{QueryError, Running};
+use super::scan::Scan;
 use super::{explained, within};
 use crate::store::Pool;
 
@@ -218,7 +219,8 @@ impl Counting for Values {
         let Some(scan) = &mut self.scan else { return Ok(false) };
         // One more than can be held shows that there are too many.
         let most = u32::try_from(MAX_VALUES + 1).unwrap_or(u32::MAX);
-        let statement = |slice| Sql::facet_values(&self.filter, &self.facets, slice, most);
+        let statement =
+            |filter: &Filter, slice| Sql::facet_values(filter, &self.facets, slice, most);
         let Some(rows) = scan.next(&mut self.running, statement).await? else { return Ok(false) };
         if !self.add(&rows)? {
             self.leave_it_to_the_server().await?;

@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use trunkline_query::{Filter, FilterError, Histogram, Slice, Sql};
 
-use super::counting::{self, Counting, Scan};
+use super::counting::{self, Counting};
 use super::running::{QueryError, Running};
+use super::scan::Scan;
 use super::{explained, within};
 use crate::store::Pool;
 
@@ -185,7 +186,7 @@ impl Counting for Steps {
 
     async fn advance(&mut self) -> Result<bool, QueryError> {
         let (Some(scan), Some(step)) = (&mut self.scan, self.step) else { return Ok(false) };
-        let statement = |slice| Sql::histogram(&self.filter, slice, step);
+        let statement = |filter: &Filter, slice| Sql::histogram(filter, slice, step);
         let Some(rows) = scan.next(&mut self.running, statement).await? else { return Ok(false) };
         self.add(&rows)?;
         Ok(true)

@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use trunkline_query::{Filter, Order, Patterns, Scope, Slice, Sql, template};
 
-use super::counting::{Scan, extent};
+use super::counting::extent;
 use super::row;
 use super::running::{QueryError, Running};
+use super::scan::Scan;
 use crate::store::Pool;
 
 /// What was found.
@@ -113,10 +114,7 @@ async fn look(pool: &Pool, filter: &Filter, groups: &mut Groups) -> Result<bool,
     let whole = extent(&running, filter).await?;
     let mut complete = true;
     if let Some(mut scan) = Scan::begin(pool, &mut running, filter, whole).await? {
-        while complete
-            && let Some(rows) =
-                scan.next(&mut running, |slice| Sql::messages(filter, slice)).await?
-        {
+        while complete && let Some(rows) = scan.next(&mut running, Sql::messages).await? {
             for row in rows {
                 let count: i64 = row.try_get("count")?;
                 let pattern =

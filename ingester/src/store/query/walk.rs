@@ -37,6 +37,8 @@ pub(super) struct Walk {
     /// Reads the further half of a slice.
     beside: Option<Running>,
     filter: Filter,
+    /// The same rows, where each is to be looked at.
+    by_row: Filter,
     scope: Scope,
     slices: Slices,
     /// Rows that are still wanted; without a number, all.
@@ -66,6 +68,7 @@ impl Walk {
             pool: pool.clone(),
             running,
             beside: None,
+            by_row: filter.clone().by_row(),
             filter,
             scope,
             slices,
@@ -136,7 +139,7 @@ impl Walk {
     fn first_rows(&self) -> Option<Sql> {
         let (look, wanted) = (self.look?, self.wanted?);
         let scope = Scope { slice: self.slices.peek(FIRST_CHUNKS)?, ..self.scope };
-        Some(Sql::rows_of_first(&self.filter, &scope, look, wanted))
+        Some(Sql::rows_of_first(&self.by_row, &scope, look, wanted))
     }
 
     /// The statement for so many hypertable chunks.

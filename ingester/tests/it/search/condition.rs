@@ -137,7 +137,7 @@ impl Condition {
                 .unwrap(),
                 random.random_bool(0.5),
             ),
-            8 => Self::Lower(text, word(random).to_lowercase()),
+            8 => Self::Lower(text, lower(&word(random))),
             9 => Self::Length(
                 text,
                 ["<", ">=", "="].choose(random).unwrap(),
@@ -235,8 +235,7 @@ impl Condition {
                 Some(low.order_of(value).is_ge() && high.order_of(value).is_le())
             }
             Self::Like { column, pattern, any_case, denied } => {
-                let fold =
-                    |text: &str| if *any_case { text.to_lowercase() } else { text.to_owned() };
+                let fold = |text: &str| if *any_case { lower(text) } else { text.to_owned() };
                 Some(is_like(&fold(text(column)?), &fold(pattern)) != *denied)
             }
             Self::Regex { column, regex, operator } => {
@@ -244,7 +243,7 @@ impl Condition {
             }
             Self::IsNull(column, denied) => Some(row.get(*column).is_none() != *denied),
             Self::IsTrue(one, denied) => Some((one.truth(row) == Some(true)) != *denied),
-            Self::Lower(column, lower) => Some(text(column)?.to_lowercase() == *lower),
+            Self::Lower(column, wanted) => Some(lower(text(column)?) == *wanted),
             Self::Length(column, operator, length) => {
                 let found = i64::try_from(text(column)?.chars().count()).unwrap();
                 Some(match *operator {
@@ -332,6 +331,11 @@ fn typed(random: &mut StdRng) -> (&'static str, Literal) {
 
 pub fn word(random: &mut StdRng) -> String {
     (*WORDS.choose(random).unwrap()).to_owned()
+}
+
+/// In lower case as the database has it: one character for one.
+pub fn lower(text: &str) -> String {
+    text.replace('\u{130}', "i").to_lowercase()
 }
 
 /// A pattern of `LIKE`: words as they are, or escaped, and wildcards.

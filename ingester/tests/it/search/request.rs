@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
 
-use super::condition::{Condition, REGEXES, Regex, rank, word};
+use super::condition::{Condition, REGEXES, Regex, lower, rank, word};
 use super::rows::{Row, SEVERITIES, noon, show};
 
 /// What is asked.
@@ -162,8 +162,8 @@ impl Request {
                 has != *denied
             })
             && self.texts.iter().all(|(part, denied)| {
-                let part = part.to_lowercase();
-                texts.iter().any(|text| text.to_lowercase().contains(&part)) != *denied
+                let part = lower(part);
+                texts.iter().any(|text| lower(text).contains(&part)) != *denied
             })
             && self
                 .regexes

@@ -11,7 +11,7 @@ use tokio_postgres::Client;
 pub type Row = Map<String, Value>;
 
 /// Words with whatever patterns, quotes and cases could trip over.
-pub const WORDS: [&str; 24] = [
+pub const WORDS: [&str; 28] = [
     "deadlock",
     "DEADLOCK",
     "Public.Foo",
@@ -36,6 +36,11 @@ pub const WORDS: [&str; 24] = [
     "tab\t",
     "'; DROP",
     "$1",
+    // Beyond ASCII, but lowered to it.
+    "\u{130}nvoice",
+    "Invoice",
+    "10\u{212a}",
+    "10k",
 ];
 
 pub const SEVERITIES: [&str; 13] = [
