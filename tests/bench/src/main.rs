@@ -1,6 +1,6 @@
 //! Measures Trunkline and prints one JSON object a line on standard output, progress on standard error.
 //!
-//! Environment: `ONLY=prefix` runs only the figures whose names begin so; `ROWS=n` sets the size (default 300,000, of `query_…` 1,000,000); `REPEAT=n` how often
+//! Environment: `ONLY=prefix,…` runs only the figures whose names begin so; `ROWS=n` sets the size (default 300,000, of `query_…` 1,000,000); `REPEAT=n` how often
 //! each side of a comparison runs (default 3; medians are reported). Ratios compare runs of one process, taken in turn.
 
 mod copy;

@@ -38,7 +38,9 @@ impl Report {
 
     /// Whether any of these figures is wanted.
     pub fn wants(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| name.starts_with(&self.only) || self.only.starts_with(name))
+        names.iter().any(|name| {
+            self.only.split(',').any(|only| name.starts_with(only) || only.starts_with(name))
+        })
     }
 
     /// Prints the 99th percentile of `values`, with the median, the least and the greatest.
@@ -66,7 +68,7 @@ impl Report {
         besides: Value,
         more: Value,
     ) -> Result<()> {
-        if !name.starts_with(&self.only) {
+        if !self.only.split(',').any(|only| name.starts_with(only)) {
             return Ok(());
         }
         let at = |index: usize| sorted.get(index).map_or(f64::NAN, |value| round(*value));
