@@ -1,13 +1,14 @@
 //! Counts the rows of one transaction for `log.count_delta`, which is written with them: see `sql/migrations/0012_counts.sql`.
 //!
-//! A record costs one look-up, by all that is counted of it together: its minute, source and severity and the values of a few columns. Only
-//! when the transaction ends, each such combination is taken apart into one count for each column. Values of old records are counted by hour
+//! A record costs one look-up, by all that is counted of it together: its minute, source and severity and the values of a few columns; or less,
+//! where its session had one before it that was like it ([`recent`]). Only when the transaction ends, each such combination is taken apart into one count for each column. Values of old records are counted by hour
 //! at once, since nobody keeps them by minute: so old logs of a whole fleet don't make as many counts as records. Nothing is allocated for a record,
 //! and memory is bounded whatever the values are: values that are too long or too many become one rest, and a batch that is too various
 //! altogether is marked as not counted.
 
 mod cells;
 mod delta;
+mod recent;
 
 use chrono::{DateTime, Utc};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -20,6 +21,7 @@ use trunkline_record::{Column, RecordSlots, Slot};
 use crate::chunk::Chunk;
 use cells::{Cells, Head, NO_SEVERITY, Value};
 pub(super) use delta::{Delta, INSERT};
+use recent::{Like, Recent};
 
 /// A value that is longer isn't told apart from others: an entry of an index has to hold it.
 const LONGEST: usize = 256;
@@ -43,8 +45,15 @@ pub(super) struct Counts {
     hasher: DefaultHashBuilder,
     /// The combinations' keys, one behind the other.
     keys: Vec<u8>,
-    combinations: HashTable<Combination>,
+    combinations: Vec<Combination>,
+    /// Where they are, by their keys.
+    places: HashTable<usize>,
+    recent: Recent,
+    /// Rows of one minute, source and severity, the last ones, that aren't among the cells yet.
+    last: Option<(Head, u64)>,
     cells: Cells,
+    /// Forward chunks up to now.
+    chunks: u64,
 }
 
 /// Rows that agree in everything that is counted.
@@ -53,6 +62,12 @@ struct Combination {
     start: usize,
     end: usize,
     rows: u64,
+}
+
+impl Combination {
+    fn key<'k>(&self, keys: &'k [u8]) -> &'k [u8] {
+        &keys[self.start..self.end]
+    }
 }
 
 /// Namespaces and clusters, by number.
@@ -67,6 +82,8 @@ type Source = (Option<String>, Option<String>);
 /// The numbers of a forward chunk's sources.
 #[derive(Debug)]
 pub(super) struct ChunkSources {
+    /// No other forward chunk's: numbers of sessions mean something in one alone.
+    chunk: u64,
     own: u32,
     others: Vec<u32>,
 }
@@ -87,8 +104,12 @@ impl Counts {
             sources: Sources::default(),
             hasher: DefaultHashBuilder::default(),
             keys: Vec::new(),
-            combinations: HashTable::new(),
+            combinations: Vec::new(),
+            places: HashTable::new(),
+            recent: Recent::default(),
+            last: None,
             cells: Cells::default(),
+            chunks: 0,
         }
     }
 
@@ -97,8 +118,8 @@ impl Counts {
         self.fine_from = (now.timestamp().div_euclid(3_600) - FINE_HOURS) * 60;
         self.sources.numbers.clear();
         self.sources.names.clear();
-        self.keys.clear();
-        self.combinations.clear();
+        self.forget_combinations();
+        self.last = None;
         self.cells.clear();
     }
 
@@ -115,7 +136,9 @@ impl Counts {
         };
         let own = number(&chunk.header.source);
         let others = chunk.foreign.iter().flat_map(|foreign| &foreign.sources);
-        ChunkSources { own, others: others.map(number).collect() }
+        let others = others.map(number).collect();
+        self.chunks += 1;
+        ChunkSources { chunk: self.chunks, own, others }
     }
 
     /// One row more.
@@ -135,9 +158,30 @@ impl Counts {
             return self.cells.leave_uncounted(head, 1);
         }
         if head.minute < self.fine_from {
-            self.cells.add(head, None, 1);
+            self.add_to_minute(head);
             head.minute -= head.minute.rem_euclid(60);
         }
+        let like = Like::of(sources.chunk, head, slots);
+        match like.as_ref().and_then(|like| self.recent.find(like)) {
+            Some(at) => self.combinations[at].rows += 1,
+            None => self.look_up(head, like, slots),
+        }
+    }
+
+    /// One row that is counted by hour otherwise. Neighbours are mostly of one minute.
+    #[inline]
+    fn add_to_minute(&mut self, head: Head) {
+        match &mut self.last {
+            Some((last, rows)) if *last == head => *rows += 1,
+            last => {
+                if let Some((head, rows)) = last.replace((head, 1)) {
+                    self.cells.add(head, None, rows);
+                }
+            }
+        }
+    }
+
+    fn look_up(&mut self, head: Head, like: Option<Like>, slots: &RecordSlots<'_>) {
         let start = self.keys.len();
         head.write(&mut self.keys);
         for column in counted_columns(head.table) {
@@ -151,32 +195,47 @@ impl Counts {
             self.keys.extend_from_slice(&len.to_ne_bytes());
             self.keys.extend_from_slice(value);
         }
-        let (keys, hasher) = (&self.keys, &self.hasher);
+        let (keys, combinations) = (&self.keys, &self.combinations);
         let key = &keys[start..];
-        let is_same = |other: &Combination| &keys[other.start..other.end] == key;
-        match self.combinations.find_mut(hasher.hash_one(key), is_same) {
-            Some(same) => {
-                same.rows += 1;
+        let is_same = |at: &usize| combinations[*at].key(keys) == key;
+        let found = self.places.find(self.hasher.hash_one(key), is_same).copied();
+        let at = match found {
+            Some(at) => {
                 self.keys.truncate(start);
+                self.combinations[at].rows += 1;
+                at
             }
             None => self.insert(start),
+        };
+        if let Some(like) = like {
+            self.recent.remember(like, at);
         }
-    }
-
-    fn insert(&mut self, start: usize) {
-        let (keys, hasher) = (&self.keys, &self.hasher);
-        let hash = |one: &Combination| hasher.hash_one(&keys[one.start..one.end]);
-        let new = Combination { start, end: keys.len(), rows: 1 };
-        self.combinations.insert_unique(hash(&new), new, hash);
         if self.combinations.len() >= COMBINATIONS || self.keys.len() >= KEYS {
             self.take_apart();
         }
     }
 
+    /// Where it is among the combinations.
+    fn insert(&mut self, start: usize) -> usize {
+        let at = self.combinations.len();
+        self.combinations.push(Combination { start, end: self.keys.len(), rows: 1 });
+        let (keys, combinations, hasher) = (&self.keys, &self.combinations, &self.hasher);
+        let hash = |at: &usize| hasher.hash_one(combinations[*at].key(keys));
+        self.places.insert_unique(hash(&at), at, hash);
+        at
+    }
+
+    fn forget_combinations(&mut self) {
+        self.keys.clear();
+        self.combinations.clear();
+        self.places.clear();
+        self.recent.clear();
+    }
+
     /// Turns combinations into counts of each column.
     fn take_apart(&mut self) {
-        for combination in self.combinations.drain() {
-            let (head, mut rest) = Head::read(&self.keys[combination.start..combination.end]);
+        for combination in &self.combinations {
+            let (head, mut rest) = Head::read(combination.key(&self.keys));
             if head.minute >= self.fine_from {
                 self.cells.add(head, None, combination.rows);
             }
@@ -194,12 +253,15 @@ impl Counts {
                 self.cells.add(head, Some((*column, value)), combination.rows);
             }
         }
-        self.keys.clear();
+        self.forget_combinations();
     }
 
     /// What is to be written; `None` if there were no rows.
     pub(super) fn delta(&mut self) -> Option<Delta<'_>> {
         self.take_apart();
+        if let Some((head, rows)) = self.last.take() {
+            self.cells.add(head, None, rows);
+        }
         let delta = Delta::of(&self.cells, &self.sources.names);
         (!delta.is_empty()).then_some(delta)
     }

@@ -5,40 +5,51 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use trunkline_forward::{Compression, EntryReader, Inflater};
 use trunkline_record::{
-    ChunkBuilder, ChunkLimits, LogRecord, RecordSlots, Severity, Sink, Table, Timestamp, escape,
+    ChunkBuilder, ChunkLimits, LogRecord, RecordSlots, SealedChunk, Severity, Sink, Table,
+    Timestamp, escape,
 };
 
 use super::cells::CELLS;
 use super::*;
 
-/// Minute, severity and application of a record of table `postgres`; a column is NULL unless it is one of these.
-type Given = (i64, Severity, Option<Vec<u8>>);
+/// Minute, severity, application and SQLSTATE of a record of table `postgres`, and of which process; a column is NULL unless it is one of these.
+type Given = (i64, Severity, Option<Vec<u8>>, Option<&'static str>, Option<i32>);
 
 /// Counts by column, minute, severity, value, and whether that is one of the rest.
 type Found = BTreeMap<(String, i64, Option<String>, Option<String>, bool), i64>;
 
-/// At this hour since 1970.
-fn counted_at(hour: i64, is_kept: bool, records: &[Given]) -> Found {
+fn packed(records: &[Given]) -> SealedChunk {
     let mut builder = ChunkBuilder::new(ChunkLimits { bytes: usize::MAX, ..Default::default() });
     builder.begin(0);
-    for (at, (minute, severity, application)) in records.iter().enumerate() {
+    for (at, (minute, severity, application, state, process)) in records.iter().enumerate() {
         let time = Timestamp { unix_micros: minute * 60_000_000 + at as i64 % 7, digits: 6 };
         let mut record = LogRecord::new(Table::Postgres, time, Some(*severity));
         record.set_text(Column::ApplicationName, application.as_deref());
+        record.set_text(Column::SqlStateCode, state.map(str::as_bytes));
+        record.process_id = *process;
         let _ = builder.record(at as u64, 1, &record);
     }
-    let chunk = builder.finish(records.len() as u64).unwrap();
+    builder.finish(records.len() as u64).unwrap()
+}
+
+/// At this hour since 1970.
+fn counted_at(hour: i64, is_kept: bool, records: &[Given]) -> Found {
     let mut inflater = Inflater::new(1 << 30);
-    let mut reader = EntryReader::new(inflater.inflate(Compression::Zstd, &chunk.entries).unwrap());
-    let mut slots = RecordSlots::new();
     let mut counts = Counts::new(is_kept);
     // What another transaction left isn't counted again.
-    let sources = ChunkSources { own: 0, others: Vec::new() };
-    counts.add(&sources, &slots);
+    counts.add(&ChunkSources { chunk: 1, own: 0, others: Vec::new() }, &RecordSlots::new());
     counts.begin(DateTime::from_timestamp(hour * 3_600 + 1_234, 0).unwrap());
     counts.sources.names.push((None, Some("orders".into())));
-    while slots.read(&mut reader).unwrap().is_some() {
-        counts.add(&sources, &slots);
+    // Sessions have the same numbers in both.
+    let (first, second) = records.split_at(records.len() / 2);
+    for (chunk, records) in [(1, first), (2, second)] {
+        let packed = packed(records);
+        let entries = inflater.inflate(Compression::Zstd, &packed.entries).unwrap();
+        let (mut reader, mut slots) = (EntryReader::new(entries), RecordSlots::new());
+        let sources = ChunkSources { chunk, own: 0, others: Vec::new() };
+        while slots.read(&mut reader).unwrap().is_some() {
+            counts.add(&sources, &slots);
+        }
     }
     let mut found = Found::new();
     let Some(delta) = counts.delta() else { return found };
@@ -64,7 +75,7 @@ fn counted(is_kept: bool, records: &[Given]) -> Found {
 /// Values before `fine_from` by hour.
 fn expected(fine_from: i64, records: &[Given]) -> Found {
     let mut expected = Found::new();
-    for (minute, severity, application) in records {
+    for (minute, severity, application, state, _) in records {
         let mut add = |column: &str, value: Option<&[u8]>| {
             let is_rest = value.is_some_and(|value| value.len() > 256);
             let value = value.filter(|_| !is_rest).map(|value| escape::to_text(value).into_owned());
@@ -76,7 +87,8 @@ fn expected(fine_from: i64, records: &[Given]) -> Found {
         };
         add("error_severity", None);
         add("application_name", application.as_deref());
-        for column in ["user_name", "database_name", "backend_type", "sql_state_code"] {
+        add("sql_state_code", state.map(str::as_bytes));
+        for column in ["user_name", "database_name", "backend_type"] {
             add(column, None);
         }
     }
@@ -91,7 +103,9 @@ fn record() -> impl Strategy<Value = Given> {
         (255..258_usize).prop_map(|len| Some(vec![b'x'; len])),
     ];
     let minute = prop::sample::select(vec![0, 1, 59, 60, 61, 119, 120]);
-    (minute, prop::sample::select(Severity::ALL.to_vec()), application)
+    let severity = prop_oneof![Just(Severity::Log), prop::sample::select(Severity::ALL.to_vec())];
+    let state = prop::sample::select(vec![None, Some("00000"), Some("40P01"), Some("4"), Some("")]);
+    (minute, severity, application, state, prop::option::of(1..4_i32))
 }
 
 proptest! {
@@ -104,7 +118,9 @@ proptest! {
 
 #[test]
 fn values_beyond_the_first_thousand_are_one_rest_and_none_is_lost() {
-    let record = |at: usize| (7, Severity::Log, Some(format!("job {}", at % 20_000).into_bytes()));
+    let record = |at: usize| {
+        (7, Severity::Log, Some(format!("job {}", at % 20_000).into_bytes()), None, None)
+    };
     let records: Vec<Given> = (0..40_000).map(record).collect();
     let found = counted(true, &records);
     let of_applications = || found.iter().filter(|((column, ..), _)| column == "application_name");
@@ -116,7 +132,8 @@ fn values_beyond_the_first_thousand_are_one_rest_and_none_is_lost() {
 
 #[test]
 fn what_is_too_various_is_only_known_to_be_there() {
-    let records: Vec<Given> = (0..CELLS as i64).map(|at| (at * 2, Severity::Log, None)).collect();
+    let records: Vec<Given> =
+        (0..CELLS as i64).map(|at| (at * 2, Severity::Log, None, None, None)).collect();
     let found = counted(true, &records);
     assert!(found.keys().all(|(column, ..)| column == "uncounted"), "{found:?}");
     assert_eq!(found.values().sum::<i64>(), CELLS as i64);
