@@ -1,6 +1,6 @@
 // Every page in both themes: that it shows what is stored, that anybody can use it, and a picture of it.
 
-import { accessible, check, end, expect, launch, leave, rows, same, shot, url, visit } from "./browser.mjs";
+import { accessible, check, end, expect, launch, leave, rows, same, shot, visit } from "./browser.mjs";
 
 const browser = await launch();
 
@@ -123,60 +123,6 @@ await check("the log view's script is at most 150 KiB, compressed", async () => 
   expect(size <= 150, `${size} KiB`);
   await leave(page);
   return `${size.toFixed(1)} KiB in ${scripts.length} files`;
-});
-
-await check("the first rows are asked for before the rest of the console is there, and once", async () => {
-  const page = await visit(browser, "/store");
-  const requests = [];
-  page.on("request", (request) => requests.push(new URL(request.url()).pathname));
-  const rowsAsked = () => requests.filter((one) => one === "/api/v1/logs").length;
-  let early = 0;
-  await page.route(/\/assets\/start-[^/]*\.js$/, async (route) => {
-    // Held back for as long as it takes, or until it is clear that nobody asks.
-    for (let turn = 0; turn < 200 && rowsAsked() === 0; turn += 1) await page.waitForTimeout(25);
-    early = rowsAsked();
-    await route.continue();
-  });
-  await page.goto(`${url}/?from=-2h&severity=ERROR`);
-  await rows(page).first().waitFor();
-  await page.waitForTimeout(500);
-  same([early, rowsAsked()], [1, 1], "requests for rows, before and in all");
-  await leave(page);
-});
-
-// 500 ms is what it is to take; a machine that builds and tests beside it says little about that, so only what nobody would wait for fails.
-await check("first rows", async () => {
-  const times = [];
-  const steps = [];
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    const page = await visit(browser, "/store");
-    await page.addInitScript(() => {
-      const seen = new MutationObserver(() => {
-        if (!document.querySelector('[data-testid="rows"] [role="row"][aria-selected]')) return;
-        seen.disconnect();
-        requestAnimationFrame(() => {
-          window.firstRows = performance.now();
-        });
-      });
-      seen.observe(document, { childList: true, subtree: true });
-    });
-    await page.goto(`${url}/?from=-2h`);
-    await page.waitForFunction(() => window.firstRows > 0);
-    times.push(Math.round(await page.evaluate(() => window.firstRows)));
-    steps.push(
-      await page.evaluate(() => {
-        const all = performance.getEntriesByType("resource");
-        const span = (path) => {
-          const { startTime, responseEnd } = all.find(({ name }) => path.test(name)) ?? {};
-          return `${Math.round(startTime)} to ${Math.round(responseEnd)}`;
-        };
-        return `rows ${span(/\/api\/v1\/logs/)}, script ${span(/\/start-[^/]*\.js$/)}`;
-      }),
-    );
-    await page.context().close();
-  }
-  expect(Math.min(...times) <= 5_000, `the fastest of ${times.length} took ${Math.min(...times)} ms`);
-  return `after ${times.join(", ")} ms; of the last, ${steps.at(-1)} ms`;
 });
 
 end();

@@ -18,6 +18,7 @@ class Access {
   /** Logged in, and still nobody who may see anything. */
   denied = $state.raw<Problem | null>(null);
 
+  #asking: Promise<void> | null = null;
   #renewing: Promise<boolean> | null = null;
 
   get provider(): Provider | null {
@@ -29,8 +30,15 @@ class Access {
     this.needed = true;
   }
 
-  /** Asks the service who we are. */
-  async ask(): Promise<void> {
+  /** Asks the service who we are; once, whoever wants to know it meanwhile. */
+  ask(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #ask(): Promise<void> {
     const me = await this.#whoIs(this.token);
     if (me instanceof Problem) {
       if (me.status === 403) this.denied = me;

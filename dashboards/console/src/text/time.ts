@@ -40,8 +40,12 @@ export function offset(epoch: number, zone: string): number {
   return known;
 }
 
-function measured(epoch: number, name: string): number {
-  try {
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Of one zone; to make one takes long. */
+function format(zone: string): Intl.DateTimeFormat {
+  let known = formats.get(zone);
+  if (!known) {
     const part = {
       hourCycle: "h23",
       year: "numeric",
@@ -51,7 +55,15 @@ function measured(epoch: number, name: string): number {
       minute: "numeric",
       second: "numeric",
     } as const;
-    const parts = new Intl.DateTimeFormat("en-US", { timeZone: name, ...part }).formatToParts(epoch);
+    known = new Intl.DateTimeFormat("en-US", { timeZone: zone, ...part });
+    formats.set(zone, known);
+  }
+  return known;
+}
+
+function measured(epoch: number, name: string): number {
+  try {
+    const parts = format(name).formatToParts(epoch);
     const number = (type: string) => Number(parts.find((one) => one.type === type)?.value);
     const local = Date.UTC(
       number("year"),

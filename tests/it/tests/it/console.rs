@@ -118,6 +118,7 @@ async fn fleet() -> (Database, Pipeline) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_shows_what_there_is_in_both_themes_to_everybody() {
     let (_database, pipeline) = fleet().await;
+    Script::start("first.mjs", &pipeline).await.finish().await;
     Script::start("views.mjs", &pipeline).await.finish().await;
     Script::start("pages.mjs", &pipeline).await.finish().await;
 }
