@@ -1,5 +1,6 @@
 // Who may see what: by a token, and by a real OpenID provider, whose pages are used as a person would.
 
+import { once } from "node:events";
 import Provider from "oidc-provider";
 import { accessible, ask, check, end, expect, launch, leave, rows, same, shot, url, visit } from "./browser.mjs";
 
@@ -33,15 +34,20 @@ const provider = new Provider(issuer, {
   cookies: { keys: ["only of this test"] },
 });
 const asked = [];
-provider.use((context, next) => {
+provider.use(async (context, next) => {
   asked.push(`${context.method} ${context.path}`);
-  return next();
+  await next();
+  if (context.path === "/.well-known/openid-configuration") context.body.token_endpoint = `${tokensAt}/token`;
 });
+// Tokens are given out elsewhere, as by providers with a host for each of their tasks.
+const tokens = provider.listen(0, "127.0.0.1");
+await once(tokens, "listening");
+const tokensAt = `http://127.0.0.1:${tokens.address().port}`;
 const server = provider.listen(Number(new URL(issuer).port), "127.0.0.1");
 
 /** A page that may leave for the provider, whose own pages ask for letters elsewhere. */
 async function open(path, options = {}) {
-  const page = await visit(browser, path, { hosts: [issuer, "https://fonts.googleapis.com"], ...options });
+  const page = await visit(browser, path, { hosts: [issuer, tokensAt, "https://fonts.googleapis.com"], ...options });
   return page;
 }
 
@@ -54,6 +60,17 @@ async function logIn(page, name) {
 }
 
 const only = (page) => page.getByText("the only row").first().waitFor();
+
+await check("the policy names the provider's origin, that of its tokens, and no other", async () => {
+  // The service was asked for a page before the provider was there, and doesn't ask it again at once.
+  let named = "";
+  for (let turn = 0; turn < 100 && !named.includes(tokensAt); turn += 1) {
+    if (named) await new Promise((done) => setTimeout(done, 200));
+    const policy = (await fetch(url)).headers.get("content-security-policy");
+    named = /connect-src ([^;]*)/.exec(policy)[1];
+  }
+  same(named, `'self' ${issuer} ${tokensAt}`, "whom pages may ask");
+});
 
 await check("who isn't logged in sees how to, and nothing else", async () => {
   for (const colorScheme of ["light", "dark"]) {
@@ -120,10 +137,11 @@ await check("the identity provider: there, back to the same view, and nothing is
   const page = await open(VIEW);
   const question = page.waitForRequest((request) => request.url().startsWith(`${issuer}/auth?`));
   const back = page.waitForRequest((request) => request.url().startsWith(`${url}/login?`));
+  const exchange = page.waitForRequest(`${tokensAt}/token`);
   await logIn(page, "ada");
   const parameters = new URL((await question).url()).searchParams;
   same(parameters.get("code_challenge_method"), "S256", "the challenge");
-  await back;
+  await Promise.all([back, exchange]);
   await only(page);
   same(page.url(), url + VIEW, "where one is");
   const kept = await page.evaluate(() => ({
@@ -135,11 +153,6 @@ await check("the identity provider: there, back to the same view, and nothing is
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   same(await page.evaluate(() => sessionStorage.length), 0, "what is kept after logging out");
   await leave(page);
-});
-
-await check("the policy names the provider's origin and no other", async () => {
-  const policy = (await fetch(url)).headers.get("content-security-policy");
-  same(/connect-src ([^;]*)/.exec(policy)[1], `'self' ${issuer}`, "whom pages may ask");
 });
 
 await check("a token that expires is renewed, unseen; one that can't be leads to the login", async () => {
@@ -197,6 +210,8 @@ await check("who turns back at the provider, and an answer that nobody asked for
   await leave(page);
 });
 
-server.close();
-server.closeAllConnections();
+for (const one of [server, tokens]) {
+  one.close();
+  one.closeAllConnections();
+}
 end();

@@ -112,6 +112,14 @@ impl Access {
         Some((&config.issuer, &config.client_id))
     }
 
+    /// Whom a console asks on its way in, by their URLs.
+    pub(super) async fn provider_places(&self) -> Vec<Arc<str>> {
+        match &self.0.oidc {
+            Some(oidc) => oidc.places().await,
+            None => Vec::new(),
+        }
+    }
+
     /// Who asks with these headers.
     pub(super) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         if self.is_open() {

@@ -2,7 +2,7 @@
 //!
 //! A path without a file is one of the console's own pages, so it gets `index.html`, which finds out by itself. Names under `/assets/` have
 //! a hash of their content, so a browser never asks for them again. The policy allows nothing but this host: no inline script, no
-//! inline style, no frame; and to ask the identity provider for a token, where there is one.
+//! inline style, no frame; and to ask the identity provider for a token, where there is one, at whichever host gives them out.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -29,12 +29,17 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><title>Trunkline</titl
      <p>This binary was built without it. <code>make console</code> builds it, and a build of the service after that contains it.\
      <p>The API is there: <a href=\"/openapi.json\">/openapi.json</a>.</html>";
 
-/// What pages may do: beyond this host, ask that of the identity provider.
-pub(super) fn policy(issuer: Option<&str>) -> HeaderValue {
-    let plain = HeaderValue::from_static(POLICY);
-    let Some(origin) = issuer.and_then(origin) else { return plain };
-    let policy = [POLICY.as_bytes(), b" ", origin.0.as_bytes()].concat();
-    HeaderValue::from_bytes(&policy).unwrap_or(plain)
+/// What pages may do: beyond this host, ask those of these URLs.
+pub(super) fn policy<'a>(urls: impl IntoIterator<Item = &'a str>) -> HeaderValue {
+    let mut policy = POLICY.as_bytes().to_vec();
+    let mut known = Vec::new();
+    for Origin(origin) in urls.into_iter().filter_map(origin) {
+        if !known.contains(&origin) {
+            policy.extend([b" ", origin.as_bytes()].concat());
+            known.push(origin);
+        }
+    }
+    HeaderValue::from_bytes(&policy).unwrap_or(HeaderValue::from_static(POLICY))
 }
 
 /// Scheme, host and port of a URL. One with anything else in this place has none: the policy's own signs could be among it.
@@ -152,19 +157,24 @@ mod tests {
     use super::{accepts, is_elsewhere, is_page, policy};
 
     #[test]
-    fn the_policy_names_the_identity_providers_origin_and_nothing_else_of_it() {
-        let check = |issuer, asked: &str| {
-            let policy = policy(issuer);
+    fn the_policy_names_the_identity_providers_origins_and_nothing_else_of_it() {
+        let check = |urls: &[&str], asked: &str| {
+            let policy = policy(urls.iter().copied());
             let (rest, found) = policy.to_str().unwrap().split_once("connect-src ").unwrap();
-            assert_eq!(found, asked, "{issuer:?}");
+            assert_eq!(found, asked, "{urls:?}");
             assert!(rest.starts_with("default-src 'none'") && !rest.contains("http"), "{rest}");
         };
-        check(None, "'self'");
-        check(Some("https://id.example"), "'self' https://id.example");
-        check(Some("https://id.example:8443/realms/a"), "'self' https://id.example:8443");
-        check(Some("http://127.0.0.1:3000/"), "'self' http://127.0.0.1:3000");
+        check(&[], "'self'");
+        check(&["https://id.example"], "'self' https://id.example");
+        check(&["https://id.example:8443/realms/a"], "'self' https://id.example:8443");
+        check(&["http://127.0.0.1:3000/"], "'self' http://127.0.0.1:3000");
+        check(
+            &["https://id.example/a", "https://tokens.example/b"],
+            "'self' https://id.example https://tokens.example",
+        );
+        check(&["https://id.example/a", "https://id.example/token"], "'self' https://id.example");
         for odd in ["https://a;script-src *", "https://*", "https://u:p@id.example", "id.example"] {
-            check(Some(odd), "'self'");
+            check(&["https://id.example", odd], "'self' https://id.example");
         }
     }
 

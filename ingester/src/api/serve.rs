@@ -120,9 +120,11 @@ fn router(api: Api) -> Router {
         .expose_headers([header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(600));
     let has_origins = !api.cors_origins.is_empty();
-    let policy = console::policy(api.access.provider().map(|(issuer, _)| issuer));
+    let access = api.access.clone();
     let router = router
         .fallback(move |request: Request| async move {
+            let places = access.provider_places().await;
+            let policy = console::policy(places.iter().map(AsRef::as_ref));
             let response = console::console(request, &policy).await;
             metrics_of_all.http_request("other", response.status().as_u16());
             response

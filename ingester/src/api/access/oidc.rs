@@ -8,6 +8,7 @@ mod provider;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -100,6 +101,12 @@ impl Oidc {
     pub(super) fn new(config: &OidcConfig) -> Result<Self, Error> {
         provider::install();
         Ok(Self { config: config.clone(), keys: Keys::new(config)? })
+    }
+
+    /// Whom a console asks on its way in: the provider itself, and where it gives out tokens, as far as that is known.
+    pub(super) async fn places(&self) -> Vec<Arc<str>> {
+        let issuer = Arc::from(self.config.issuer.as_str());
+        [issuer].into_iter().chain(self.keys.token_endpoint().await).collect()
     }
 
     /// Who asks with this token.

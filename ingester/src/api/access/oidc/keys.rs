@@ -1,4 +1,4 @@
-//! The provider's keys, read from it and kept.
+//! The provider's keys, read from it and kept; and where it gives out tokens.
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -43,6 +43,7 @@ pub(super) struct Keys {
 #[derive(Debug, Clone)]
 struct Known {
     set: Arc<JwkSet>,
+    token_endpoint: Option<Arc<str>>,
     since: Instant,
 }
 
@@ -50,6 +51,8 @@ struct Known {
 struct Discovered {
     issuer: String,
     jwks_uri: String,
+    /// A provider without it gives out tokens by other ways than the console's.
+    token_endpoint: Option<String>,
 }
 
 impl Keys {
@@ -88,6 +91,15 @@ impl Keys {
         Ok(self.known().and_then(|known| key(&known.set, name, algorithm)))
     }
 
+    /// Where the provider gives out tokens, as it says itself. While nothing is known of it, one caller asks it, and no other waits for that.
+    pub(super) async fn token_endpoint(&self) -> Option<Arc<str>> {
+        if self.known().is_none() && self.asked.try_lock().is_ok() {
+            // Why it can't be asked is in the log.
+            let _ = self.ask(None).await;
+        }
+        self.known()?.token_endpoint
+    }
+
     fn known(&self) -> Option<Known> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -110,9 +122,8 @@ impl Keys {
         let (agent, issuer) = (self.agent.clone(), self.issuer.clone());
         let read = tokio::task::spawn_blocking(move || read(&agent, &issuer)).await;
         match read.unwrap_or_else(|error| Err(error.to_string())) {
-            Ok(set) => {
+            Ok(known) => {
                 *asked = Some((Instant::now(), None));
-                let known = Known { set: Arc::new(set), since: Instant::now() };
                 *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
                 Ok(())
             }
@@ -149,7 +160,7 @@ fn key(set: &JwkSet, name: Option<&str>, algorithm: Algorithm) -> Option<Decodin
     }
 }
 
-fn read(agent: &Agent, issuer: &str) -> Result<JwkSet, String> {
+fn read(agent: &Agent, issuer: &str) -> Result<Known, String> {
     let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let discovered: Discovered = get(agent, &place)?;
     if discovered.issuer != issuer {
@@ -158,7 +169,10 @@ fn read(agent: &Agent, issuer: &str) -> Result<JwkSet, String> {
     if !is_safe(&discovered.jwks_uri) {
         return Err(format!("{} isn't https", discovered.jwks_uri));
     }
-    get(agent, &discovered.jwks_uri)
+    let set = Arc::new(get(agent, &discovered.jwks_uri)?);
+    let token_endpoint =
+        discovered.token_endpoint.filter(|endpoint| is_safe(endpoint)).map(Arc::from);
+    Ok(Known { set, token_endpoint, since: Instant::now() })
 }
 
 fn get<T: serde::de::DeserializeOwned>(agent: &Agent, url: &str) -> Result<T, String> {
