@@ -8,9 +8,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+mod labels;
 mod lifecycle;
 mod store;
 
+use labels::register;
 pub use lifecycle::LifecycleMetrics;
 use store::Families;
 pub use store::StoreMetrics;
@@ -97,45 +99,59 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("trunkline_ingester");
-        macro_rules! register {
-            ($metric:expr, $name:literal, $help:literal) => {{
-                let metric = $metric;
-                registry.register($name, $help, metric.clone());
-                metric
-            }};
-        }
+        let all = &mut registry;
         let numbers = Numbers {
-            stores: Families::register(&mut registry),
-            lifecycles: lifecycle::Families::register(&mut registry),
-            bytes: register!(Counter::default(), "bytes", "Bytes received on Forward connections"),
-            unacked_chunks: register!(
-                Gauge::default(),
+            stores: Families::register(all),
+            lifecycles: lifecycle::Families::register(all),
+            bytes: register(
+                all,
+                "bytes",
+                "Bytes received on Forward connections",
+                Counter::default(),
+            ),
+            unacked_chunks: register(
+                all,
                 "unacked_chunks",
-                "Forward chunks received and not answered"
-            ),
-            memory_bytes: register!(
+                "Forward chunks received and not answered",
                 Gauge::default(),
+            ),
+            memory_bytes: register(
+                all,
                 "memory_bytes",
-                "Bytes of forward chunks held"
+                "Bytes of forward chunks held",
+                Gauge::default(),
             ),
-            forbidden: register!(
-                Counter::default(),
+            forbidden: register(
+                all,
                 "forbidden",
-                "Records rejected because their sender may not write their source"
-            ),
-            audit_lost: register!(
+                "Records rejected because their sender may not write their source",
                 Counter::default(),
+            ),
+            audit_lost: register(
+                all,
                 "audit_lost",
-                "Requests to the API that left no row in the audit: too many, or no database to store them"
-            ),
-            vanished: register!(
+                "Requests to the API that left no row in the audit: too many, or no database to store them",
                 Counter::default(),
-                "vanished",
-                "Connections that their peer left before the handshake was done"
             ),
-            refused: register!(Family::default(), "refused", "Connections ended by the ingester"),
-            connections: register!(Gauge::default(), "connections", "Forward connections"),
-            http_requests: register!(Family::default(), "http_requests", "HTTP requests answered"),
+            vanished: register(
+                all,
+                "vanished",
+                "Connections that their peer left before the handshake was done",
+                Counter::default(),
+            ),
+            refused: register(
+                all,
+                "refused",
+                "Connections ended by the ingester",
+                Family::default(),
+            ),
+            connections: register(all, "connections", "Forward connections", Gauge::default()),
+            http_requests: register(
+                all,
+                "http_requests",
+                "HTTP requests answered",
+                Family::default(),
+            ),
             registry: Registry::default(),
         };
         Self(Arc::new(Numbers { registry, ..numbers }))

@@ -1,14 +1,14 @@
 //! What retention and sealing count on each database. With several, a label says which.
 
-use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+use super::labels::{Labels, register};
 
 /// The metrics of one database. Clones share the same numbers.
 #[derive(Debug, Clone)]
@@ -24,21 +24,16 @@ pub struct LifecycleMetrics {
     /// Removals by retention that failed.
     pub removal_failures: Counter,
     removed_bytes: Counter,
-    shard: Option<Arc<str>>,
+    labels: Labels,
     families: Families,
 }
 
 impl LifecycleMetrics {
     /// Retention removed a hypertable chunk of so many bytes, or rows.
     pub fn removed(&self, table: &str, reason: &str, what: &str, bytes: u64) {
-        let labels = self.labels(&[("table", table), ("reason", reason), ("what", what)]);
+        let labels = self.labels.with(&[("table", table), ("reason", reason), ("what", what)]);
         self.families.removed.get_or_create(&labels).inc();
         self.removed_bytes.inc_by(bytes);
-    }
-
-    fn labels(&self, own: &[(&'static str, &str)]) -> Labels {
-        let own = own.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        Labels { own, shard: self.shard.clone() }
     }
 }
 
@@ -54,34 +49,8 @@ pub(super) struct Families {
     removal_failures: Family<Labels, Counter>,
 }
 
-/// Labels of the metric's own, and the shard where there are several.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Labels {
-    own: Vec<(&'static str, String)>,
-    shard: Option<Arc<str>>,
-}
-
-impl EncodeLabelSet for Labels {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), fmt::Error> {
-        for (name, value) in &self.own {
-            (*name, value.as_str()).encode(encoder.encode_label())?;
-        }
-        if let Some(shard) = &self.shard {
-            ("shard", &**shard).encode(encoder.encode_label())?;
-        }
-        Ok(())
-    }
-}
-
 impl Families {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        macro_rules! register {
-            ($name:literal, $help:literal) => {{
-                let family = Family::default();
-                registry.register($name, $help, family.clone());
-                family
-            }};
-        }
         let seconds = || Histogram::new(exponential_buckets(0.1, 4.0, 9));
         let seal_seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
         registry.register_with_unit(
@@ -91,34 +60,49 @@ impl Families {
             seal_seconds.clone(),
         );
         Self {
-            unsealed_indexes: register!(
+            unsealed_indexes: register(
+                registry,
                 "unsealed_indexes",
-                "Indexes that hypertable chunks whose time has passed still lack"
+                "Indexes that hypertable chunks whose time has passed still lack",
+                Family::default(),
             ),
-            sealed: register!("sealed", "Indexes built on hypertable chunks whose time has passed"),
+            sealed: register(
+                registry,
+                "sealed",
+                "Indexes built on hypertable chunks whose time has passed",
+                Family::default(),
+            ),
             seal_seconds,
-            seal_failures: register!(
+            seal_failures: register(
+                registry,
                 "seal_failures",
-                "Indexes of hypertable chunks that could not be built and are tried again"
+                "Indexes of hypertable chunks that could not be built and are tried again",
+                Family::default(),
             ),
-            removed: register!(
+            removed: register(
+                registry,
                 "removed",
-                "Hypertable chunks, and rows of one cluster in one, that retention removed"
+                "Hypertable chunks, and rows of one cluster in one, that retention removed",
+                Family::default(),
             ),
-            removed_bytes: register!(
+            removed_bytes: register(
+                registry,
                 "removed_bytes",
-                "Bytes of hypertable chunks that retention removed"
+                "Bytes of hypertable chunks that retention removed",
+                Family::default(),
             ),
-            removal_failures: register!(
+            removal_failures: register(
+                registry,
                 "removal_failures",
-                "Removals by retention that failed and are tried again"
+                "Removals by retention that failed and are tried again",
+                Family::default(),
             ),
         }
     }
 
     /// Those of one database.
     pub(super) fn of(&self, shard: Option<&Arc<str>>) -> LifecycleMetrics {
-        let all = Labels { own: Vec::new(), shard: shard.cloned() };
+        let all = Labels::of(shard);
         LifecycleMetrics {
             unsealed_indexes: self.unsealed_indexes.get_or_create_owned(&all),
             sealed: self.sealed.get_or_create_owned(&all),
@@ -126,7 +110,7 @@ impl Families {
             seal_failures: self.seal_failures.get_or_create_owned(&all),
             removal_failures: self.removal_failures.get_or_create_owned(&all),
             removed_bytes: self.removed_bytes.get_or_create_owned(&all),
-            shard: all.shard,
+            labels: all,
             families: self.clone(),
         }
     }

@@ -1,17 +1,17 @@
 //! What is counted for each database that records are stored in. With several, a label says which.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabel, EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use trunkline_record::Table;
+
+use super::labels::{Labels, register};
 
 /// The metrics of one database. Clones share the same numbers.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Numbers {
     pub gaps: Counter,
     /// Seconds from the newest committed `log_time` to its commit.
     pub lag_seconds: Gauge<f64, AtomicU64>,
-    shard: Option<Arc<str>>,
+    labels: Labels,
     /// Whether this ingester is the one that looks after the tables.
     pub lifecycle_leader: Gauge,
     families: Families,
@@ -57,17 +57,20 @@ pub struct Numbers {
 impl StoreMetrics {
     /// So many records were committed to a table.
     pub fn stored(&self, table: Table, rows: u64) {
-        self.families.rows.get_or_create(&self.label("table", table.name())).inc_by(rows);
+        self.families
+            .rows
+            .get_or_create(&self.labels.with(&[("table", table.name())]))
+            .inc_by(rows);
     }
 
     /// A batch failed for the time being.
     pub fn retried(&self, class: &'static str) {
-        self.families.retries.get_or_create(&self.label("class", class)).inc();
+        self.families.retries.get_or_create(&self.labels.with(&[("class", class)])).inc();
     }
 
     /// A step of the lifecycle ended.
     pub fn step_ran(&self, step: &'static str, took: Duration, is_ok: bool) {
-        let (label, families) = (self.label("step", step), &self.families);
+        let (label, families) = (self.labels.with(&[("step", step)]), &self.families);
         families.lifecycle_seconds.get_or_create(&label).set(took.as_secs_f64());
         if is_ok {
             let now = chrono::Utc::now().timestamp_micros() as f64 / 1e6;
@@ -75,10 +78,6 @@ impl StoreMetrics {
         } else {
             families.lifecycle_failures.get_or_create(&label).inc();
         }
-    }
-
-    fn label(&self, name: &'static str, value: &'static str) -> Labels {
-        Labels { own: Some((name, value)), shard: self.shard.clone() }
     }
 }
 
@@ -103,34 +102,8 @@ pub(super) struct Families {
     lifecycle_success: Family<Labels, Gauge<f64, AtomicU64>>,
 }
 
-/// A label of the metric's own, and the shard where there are several.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-struct Labels {
-    own: Option<(&'static str, &'static str)>,
-    shard: Option<Arc<str>>,
-}
-
-impl EncodeLabelSet for Labels {
-    fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), fmt::Error> {
-        if let Some(own) = self.own {
-            own.encode(encoder.encode_label())?;
-        }
-        if let Some(shard) = &self.shard {
-            ("shard", &**shard).encode(encoder.encode_label())?;
-        }
-        Ok(())
-    }
-}
-
 impl Families {
     pub(super) fn register(registry: &mut Registry) -> Self {
-        macro_rules! register {
-            ($family:expr, $name:literal, $help:literal) => {{
-                let family = $family;
-                registry.register($name, $help, family.clone());
-                family
-            }};
-        }
         let seconds = || Histogram::new(exponential_buckets(0.002, 2.0, 14));
         let rows = || Histogram::new(exponential_buckets(1.0, 4.0, 10));
         let batch_seconds = Family::new_with_constructor(seconds as fn() -> Histogram);
@@ -148,64 +121,88 @@ impl Families {
             lag_seconds.clone(),
         );
         Self {
-            rows: register!(Family::default(), "rows", "Records committed, by table of schema log"),
-            batches: register!(Family::default(), "batches", "Transactions committed"),
-            batches_beside: register!(
+            rows: register(
+                registry,
+                "rows",
+                "Records committed, by table of schema log",
                 Family::default(),
+            ),
+            batches: register(registry, "batches", "Transactions committed", Family::default()),
+            batches_beside: register(
+                registry,
                 "batches_beside",
-                "Transactions committed that went beside others of the same streams"
+                "Transactions committed that went beside others of the same streams",
+                Family::default(),
             ),
             batch_seconds,
-            batch_rows: register!(
-                Family::new_with_constructor(rows as fn() -> Histogram),
+            batch_rows: register(
+                registry,
                 "batch_rows",
-                "Rows of a batch"
+                "Rows of a batch",
+                Family::new_with_constructor(rows as fn() -> Histogram),
             ),
-            queue_depth: register!(
-                Family::default(),
+            queue_depth: register(
+                registry,
                 "queue_depth",
-                "Forward chunks waiting for their writer"
-            ),
-            left: register!(
+                "Forward chunks waiting for their writer",
                 Family::default(),
+            ),
+            left: register(
+                registry,
                 "left_chunks",
-                "Forward chunks left to their senders while their shard had no room for them"
-            ),
-            rejected: register!(Family::default(), "rejected", "Records committed to log.rejected"),
-            duplicates: register!(
+                "Forward chunks left to their senders while their shard had no room for them",
                 Family::default(),
+            ),
+            rejected: register(
+                registry,
+                "rejected",
+                "Records committed to log.rejected",
+                Family::default(),
+            ),
+            duplicates: register(
+                registry,
                 "duplicates",
-                "Records that came again and were skipped"
+                "Records that came again and were skipped",
+                Family::default(),
             ),
-            gaps: register!(Family::default(), "gaps", "Gaps in streams, see log.stream"),
+            gaps: register(registry, "gaps", "Gaps in streams, see log.stream", Family::default()),
             lag_seconds,
-            retries: register!(Family::default(), "retries", "Batches that had to be tried again"),
-            lifecycle_leader: register!(
+            retries: register(
+                registry,
+                "retries",
+                "Batches that had to be tried again",
                 Family::default(),
+            ),
+            lifecycle_leader: register(
+                registry,
                 "lifecycle_leader",
-                "Whether this ingester is the one that looks after the tables"
-            ),
-            lifecycle_failures: register!(
+                "Whether this ingester is the one that looks after the tables",
                 Family::default(),
+            ),
+            lifecycle_failures: register(
+                registry,
                 "lifecycle_failures",
-                "Steps of the lifecycle that failed, to be tried again"
-            ),
-            lifecycle_seconds: register!(
+                "Steps of the lifecycle that failed, to be tried again",
                 Family::default(),
+            ),
+            lifecycle_seconds: register(
+                registry,
                 "lifecycle_step_seconds",
-                "Seconds that a step of the lifecycle took the last time"
-            ),
-            lifecycle_success: register!(
+                "Seconds that a step of the lifecycle took the last time",
                 Family::default(),
+            ),
+            lifecycle_success: register(
+                registry,
                 "lifecycle_last_success_timestamp_seconds",
-                "When a step of the lifecycle last succeeded, in seconds since 1970"
+                "When a step of the lifecycle last succeeded, in seconds since 1970",
+                Family::default(),
             ),
         }
     }
 
     /// Those of one database.
     pub(super) fn of(&self, shard: Option<&Arc<str>>) -> StoreMetrics {
-        let all = Labels { own: None, shard: shard.cloned() };
+        let all = Labels::of(shard);
         let metrics = StoreMetrics(Arc::new(Numbers {
             batches: self.batches.get_or_create_owned(&all),
             batches_beside: self.batches_beside.get_or_create_owned(&all),
@@ -218,7 +215,7 @@ impl Families {
             gaps: self.gaps.get_or_create_owned(&all),
             lag_seconds: self.lag_seconds.get_or_create_owned(&all),
             lifecycle_leader: self.lifecycle_leader.get_or_create_owned(&all),
-            shard: all.shard,
+            labels: all,
             families: self.clone(),
         }));
         // There from the start: a rate over what appears with its first count misses that count.
