@@ -105,6 +105,10 @@ await check("values with their counts; a click includes, another excludes", asyn
   await settled(page);
   const side = page.getByRole("complementary", { name: "Filter by values" });
   await side.getByRole("button", { name: /^23505 unique violation/ }).waitFor();
+  const severities = await side
+    .getByRole("button", { name: /^All but Severity / })
+    .evaluateAll((all) => all.map((one) => one.getAttribute("aria-label").slice("All but Severity ".length)));
+  same(severities, ["PANIC", "FATAL", "ERROR", "WARNING", "NOTICE", "LOG"], "severities, the worst one first");
   await side.getByRole("button", { name: /^⬣? ?FATAL/ }).click();
   await page.waitForURL(/severity=FATAL/);
   await settled(page);

@@ -77,7 +77,7 @@ await check("patterns: what is new, and what becomes more", async () => {
   await line("lock timeout").getByText("▲ 20×").waitFor();
   await line("too many clients").getByText("new", { exact: true }).waitFor();
   const all = await page.getByRole("row").allInnerTexts();
-  expect(all[1].includes("new"), `a new one comes first, not ${all[1]}`);
+  expect(/new\s+☠?\s*PANIC/.test(all[1]), `the worst new one comes first, not ${all[1]}`);
   same(await line("deadlock detected").getByText("new", { exact: true }).count(), 0, "deadlocks are new");
   await page.getByRole("link", { name: /canceling statement due to lock timeout/ }).click();
   await rows(page).first().waitFor();
