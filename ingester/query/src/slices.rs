@@ -68,6 +68,11 @@ impl Slices {
         needed.unwrap_or(most).min(most).clamp(1, self.boundaries.len() + 1)
     }
 
+    /// Hypertable chunks that were asked.
+    pub fn asked(&self) -> usize {
+        self.asked
+    }
+
     /// Where what was asked ends.
     fn edge(&self) -> Option<DateTime<Utc>> {
         let rest = self.rest?;

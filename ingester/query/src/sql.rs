@@ -144,4 +144,12 @@ impl Order {
             Self::Asc => " ORDER BY log_time, stream, position",
         }
     }
+
+    /// The same, in words that no index has.
+    const fn by_sorting(self) -> &'static str {
+        match self {
+            Self::Desc => " ORDER BY log_time + INTERVAL '0' DESC, stream DESC, position DESC",
+            Self::Asc => " ORDER BY log_time + INTERVAL '0', stream, position",
+        }
+    }
 }

@@ -24,6 +24,26 @@ impl Sql {
         sql
     }
 
+    /// The same, but all of the scope's rows that fit are gathered before they are put in order.
+    ///
+    /// The server guesses by its length how frequent a text is. It takes one of five letters for so frequent that it would go through
+    /// all rows in their order to meet a few early, where an index of texts knows in milliseconds that there are three.
+    pub fn rows_gathered(filter: &Filter, scope: &Scope, limit: u32) -> Self {
+        let mut sql = Self::default();
+        let limit = sql.bind(Param::Int(limit.into()));
+        sql.merged(filter.tables, |sql, table| {
+            sql.select(filter.tables, table);
+            sql.push(&format!("log.{}", table.name()));
+            sql.restrict(scope, table, filter);
+            sql.push(scope.order.by_sorting());
+            sql.push(&format!(" LIMIT {limit}"));
+        });
+        if filter.tables == Tables::All {
+            sql.order(scope, Some(&limit));
+        }
+        sql
+    }
+
     /// The same, but only of the first `newest` rows in the scope, whether these fit the filter or not: a cheap try before what
     /// may be dear.
     pub fn rows_of_first(filter: &Filter, scope: &Scope, first: u32, limit: u32) -> Self {

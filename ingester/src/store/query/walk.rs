@@ -25,6 +25,9 @@ const FIRST: u32 = 1_000;
 const SECOND: u32 = 10_000;
 /// Hypertable chunks that the first rows may be in: the newest was made ahead of time and has none.
 const FIRST_CHUNKS: usize = 3;
+/// Hypertable chunks that may have no index of texts yet: the newest, and the one that is written. They are asked one by one, each only up to where there
+/// are enough rows; of the others all is gathered that has the text.
+const UNSEALED: usize = 2;
 /// Hypertable chunks of a slice that is worth being asked for in halves.
 const HALVES: usize = 4;
 /// Bytes that are read for nothing rather than to end a connection.
@@ -114,7 +117,7 @@ impl Walk {
             self.answers.push_back(Box::pin(self.running.rows(&sql).await?));
             return Ok(true);
         }
-        let chunks = self.slices.worth(self.found, self.wanted);
+        let chunks = self.worth();
         let is_large = self.searches && chunks >= HALVES;
         if is_large && self.beside.is_none() {
             self.beside = Running::begin_further(&self.pool).await;
@@ -135,6 +138,14 @@ impl Walk {
         Ok(true)
     }
 
+    /// How many hypertable chunks to ask next.
+    fn worth(&self) -> usize {
+        if self.searches && self.slices.asked() < UNSEALED {
+            return 1;
+        }
+        self.slices.worth(self.found, self.wanted)
+    }
+
     /// The statement that looks at the first rows, if it is to be asked.
     fn first_rows(&self) -> Option<Sql> {
         let (look, wanted) = (self.look?, self.wanted?);
@@ -144,8 +155,12 @@ impl Walk {
 
     /// The statement for so many hypertable chunks.
     fn slice(&mut self, chunks: usize) -> Option<Sql> {
+        let is_gathered = self.searches && self.slices.asked() >= UNSEALED;
         let scope = Scope { slice: self.slices.take(chunks)?, ..self.scope };
-        Some(Sql::rows(&self.filter, &scope, self.wanted))
+        Some(match self.wanted {
+            Some(wanted) if is_gathered => Sql::rows_gathered(&self.filter, &scope, wanted),
+            wanted => Sql::rows(&self.filter, &scope, wanted),
+        })
     }
 
     /// What the server would do, statement by statement, if no row were found.
@@ -154,7 +169,7 @@ impl Walk {
         if let Some(sql) = self.first_rows() {
             explained.push(super::explained(&self.running, &sql).await?);
         }
-        while let Some(sql) = self.slice(self.slices.worth(None, self.wanted)) {
+        while let Some(sql) = self.slice(self.worth()) {
             explained.push(super::explained(&self.running, &sql).await?);
         }
         self.running.finish();
