@@ -99,11 +99,15 @@ pub async fn explain(
             let sql = match Sql::histogram_of_counts(filter, slice, step, Utc::now()) {
                 Some(of_counts) => of_counts,
                 None => {
-                    // It is planned as the scan's statements are.
-                    if let Some(scan) = Scan::begin(pool, &mut running, filter, slice).await? {
-                        scan.finish();
+                    // Planned as the scan's first statement is.
+                    match Scan::begin(pool, &mut running, filter, slice).await? {
+                        Some(scan) => {
+                            let sql = Sql::histogram(&scan.by_row, slice, step);
+                            scan.finish();
+                            sql
+                        }
+                        None => Sql::histogram(filter, slice, step),
                     }
-                    Sql::histogram(filter, slice, step)
                 }
             };
             statements.push(explained(&running, &sql).await?);

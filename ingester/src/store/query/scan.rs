@@ -25,7 +25,7 @@ pub(super) struct Scan {
     took: Option<Duration>,
     filter: Filter,
     /// The same rows, each to be looked at.
-    by_row: Filter,
+    pub(super) by_row: Filter,
     way: Way,
     /// Looks at every other stride, but for the first, which is to be short.
     beside: Option<Running>,
@@ -34,7 +34,7 @@ pub(super) struct Scan {
 /// How rows are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// As the server likes, since no text is searched.
+    /// As the server likes, since no text is searched, or it has no index.
     AsItLikes,
     /// It isn't known how frequent the text is.
     Unknown,
@@ -62,12 +62,15 @@ impl Scan {
             }
         }
         let boundaries = boundaries::of(running, filter.tables, Order::Desc).await?;
+        // A hub's shards are sent `ILIKE`, and nothing that names a collation: then each row would travel.
+        let is_hub = boundaries.is_empty();
+        let by_row = if is_hub { filter.clone() } else { filter.clone().by_row() };
         Ok(Some(Self {
             strides: Strides::new(from, to, boundaries, of_text),
             took: None,
             filter: filter.clone(),
-            by_row: filter.clone().by_row(),
-            way: if of_text { Way::Unknown } else { Way::AsItLikes },
+            by_row,
+            way: if of_text && !is_hub { Way::Unknown } else { Way::AsItLikes },
             beside,
         }))
     }
