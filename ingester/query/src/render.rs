@@ -73,15 +73,7 @@ impl Expression {
             Self::Or(any) => list(any, " OR ", table, sql),
             Self::Contains(text) => {
                 let pattern = sql.bind(Param::Text(like(text)));
-                if !text.is_ascii() {
-                    return in_texts("ILIKE", &pattern, table, sql);
-                }
-                // An index is asked for the second; where there is none, most rows fail at the first, which is sooner.
-                sql.push("(");
-                in_texts_by_row(text, &pattern, table, sql);
-                sql.push(" AND ");
                 in_texts("ILIKE", &pattern, table, sql);
-                sql.push(")");
             }
             Self::ContainsByRow(text) => {
                 let pattern = sql.bind(Param::Text(like(text)));

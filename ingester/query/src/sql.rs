@@ -148,8 +148,8 @@ impl Order {
     /// The same, in words that no index has.
     const fn by_sorting(self) -> &'static str {
         match self {
-            Self::Desc => " ORDER BY log_time + INTERVAL '0' DESC, stream DESC, position DESC",
-            Self::Asc => " ORDER BY log_time + INTERVAL '0', stream, position",
+            Self::Desc => " ORDER BY log_time + make_interval() DESC, stream DESC, position DESC",
+            Self::Asc => " ORDER BY log_time + make_interval(), stream, position",
         }
     }
 }

@@ -37,6 +37,7 @@ pub fn request<'a>(
         &sql,
         &Sql::rows_of_first(&filter, &scope, 5_000, 100),
         &Sql::rows_gathered(&filter, &scope, 100),
+        &Sql::rows(&filter.clone().by_row(), &scope, page.limit),
     ] {
         assert_only_our_words(sql);
     }
@@ -45,7 +46,7 @@ pub fn request<'a>(
 
 /// Words of SQL that a statement may have, besides names of columns.
 const WORDS: &str = "SELECT FROM WHERE TRUE FALSE AND OR NOT IN IS NULL UNKNOWN DISTINCT LIKE ILIKE AS UNION ALL ORDER BY DESC LIMIT \
-    log postgres patroni component table every first INTERVAL severity text integer bigint timestamptz interval uuid jsonb boolean \
+    log postgres patroni component table every first severity text integer bigint timestamptz interval uuid jsonb boolean \
     lower upper length octet_length char_length CASE WHEN THEN ELSE END COLLATE C I i strpos starts_with coalesce make_interval months secs \
     DEBUG5 DEBUG4 DEBUG3 DEBUG2 DEBUG1 DEBUG LOG INFO NOTICE WARNING ERROR FATAL PANIC";
 
