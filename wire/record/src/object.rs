@@ -49,11 +49,10 @@ pub(crate) struct ObjectReader {
 impl ObjectReader {
     /// A reader of logs that were written with these settings.
     pub(crate) fn new(settings: &LogSettings) -> Self {
-        let times = TimestampReader::new(settings.log_timezone);
         Self {
             jsonlog: LineReader::new(settings.log_timezone),
-            log_time: times.clone(),
-            session_start_time: times,
+            log_time: TimestampReader::new(settings.log_timezone),
+            session_start_time: TimestampReader::of_sessions(settings.log_timezone),
             zone: settings.log_timezone,
             patroni_format: settings.patroni_format.clone(),
             members: Vec::new(),

@@ -34,6 +34,8 @@ pub struct LogRecord<'a> {
     pub extra: Option<&'a [u8]>,
     /// The texts, by column; the places of other columns stay empty.
     pub(crate) texts: [Option<&'a [u8]>; Column::COUNT],
+    /// The bytes that the texts of [`Column::OF_SESSION`] were read from: where they are the same as another record's, so are those.
+    pub(crate) session: Option<[&'a [u8]; 2]>,
 }
 
 /// A column's value.
@@ -68,6 +70,7 @@ impl<'a> LogRecord<'a> {
             query_id: None,
             extra: None,
             texts: [None; Column::COUNT],
+            session: None,
         }
     }
 
@@ -86,6 +89,7 @@ impl<'a> LogRecord<'a> {
     /// Puts a text into a column that holds texts.
     pub fn set_text(&mut self, column: Column, text: Option<&'a [u8]>) {
         self.texts[column as usize] = text;
+        self.session = None;
     }
 
     /// The value in this column.

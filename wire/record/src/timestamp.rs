@@ -19,22 +19,46 @@ pub(crate) const START: usize = 19;
 /// Room for the zone's name in the memory of the last minute; longer ones are read anew each time.
 const ZONE: usize = 16;
 
-/// Reads timestamps; remembers the last minute, since the next record is nearly always of the same one.
+/// Reads timestamps; remembers the last minutes, since the next record is nearly always of one of them.
 #[derive(Debug, Clone)]
 pub(crate) struct TimestampReader {
     zone: LogTimezone,
-    minute: [u8; MINUTE],
+    /// Each minute of an hour has its place among them; none before the first.
+    minutes: Vec<Minute>,
+    /// How many places there are, a power of two.
+    places: usize,
+}
+
+/// A minute and when it began.
+#[derive(Debug, Clone, Copy)]
+struct Minute {
+    face: [u8; MINUTE],
     /// The zone's name as written, padded with zeros.
     name: [u8; ZONE],
     name_len: usize,
-    /// Seconds since 1970 in UTC at the start of that minute.
+    /// Seconds since 1970 in UTC at its start.
     start: i64,
 }
 
+impl Minute {
+    /// With a name longer than the room for it, which nothing is equal to.
+    const NONE: Self = Self { face: [0; MINUTE], name: [0; ZONE], name_len: ZONE + 1, start: 0 };
+
+    #[inline]
+    fn is(&self, face: &[u8; MINUTE], name: &[u8]) -> bool {
+        self.face == *face && self.name.get(..self.name_len) == Some(name)
+    }
+}
+
 impl TimestampReader {
+    /// For times of which one is hardly ever in another minute than the one before.
     pub(crate) fn new(zone: LogTimezone) -> Self {
-        // No timestamp begins with a zero byte, so nothing matches an empty memory.
-        Self { zone, minute: [0; MINUTE], name: [0; ZONE], name_len: 0, start: 0 }
+        Self { zone, minutes: Vec::new(), places: 1 }
+    }
+
+    /// For the starts of sessions, which take turns.
+    pub(crate) fn of_sessions(zone: LogTimezone) -> Self {
+        Self { zone, minutes: Vec::new(), places: 64 }
     }
 
     /// `YYYY-MM-DD HH:MM:SS[.fraction] ZONE`; `None` for anything else, a zone that isn't known, or a time that Forward's EventTime can't
@@ -46,33 +70,39 @@ impl TimestampReader {
         let second = digit(tens)? * 10 + digit(ones)?;
         let (micros, digits, rest) = fraction(rest)?;
         let (&b' ', name) = rest.split_first()? else { return None };
-        if *minute != self.minute || self.name.get(..self.name_len) != Some(name) {
-            self.enter(minute, name)?;
-        }
+        let [.., tens, ones, _] = minute;
+        let place = usize::from(tens & 0x0f) * 10 + usize::from(ones & 0x0f);
+        let place = place & (self.places - 1);
+        let known = self.minutes.get(place).filter(|known| known.is(minute, name));
+        let start = match known {
+            Some(known) => known.start,
+            None => self.enter(minute, name, place)?,
+        };
         // 60 is a leap second; PostgreSQL never writes one, and what is above isn't a time.
-        let seconds = self.start + i64::from((second < 60).then_some(second)?);
+        let seconds = start + i64::from((second < 60).then_some(second)?);
         Some(Timestamp { unix_micros: seconds * MICROS + i64::from(micros), digits })
     }
 
     /// Works out when this minute began.
     #[cold]
-    fn enter(&mut self, minute: &[u8; MINUTE], name: &[u8]) -> Option<()> {
-        let local = minute_start(minute)?;
+    fn enter(&mut self, face: &[u8; MINUTE], name: &[u8], place: usize) -> Option<i64> {
+        let local = minute_start(face)?;
         let name_text = std::str::from_utf8(name).ok()?;
         let start = local - i64::from(self.zone.offset(local, name_text)?);
         if !(0..i64::from(u32::MAX) - 60).contains(&start) {
             return None;
         }
-        self.minute = *minute;
-        self.start = start;
-        match self.name.get_mut(..name.len()) {
-            Some(room) => {
-                room.copy_from_slice(name);
-                self.name_len = name.len();
-            }
-            None => self.minute = [0; MINUTE],
+        self.minutes.resize(self.places, Minute::NONE);
+        // A longer name is read anew each time.
+        let mut minute = Minute { face: *face, start, ..Minute::NONE };
+        if let (Some(room), Some(known)) =
+            (minute.name.get_mut(..name.len()), self.minutes.get_mut(place))
+        {
+            room.copy_from_slice(name);
+            minute.name_len = name.len();
+            *known = minute;
         }
-        Some(())
+        Some(start)
     }
 }
 
@@ -116,6 +146,8 @@ fn minute_start(face: &[u8; MINUTE]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     fn read(text: &str) -> Option<Timestamp> {
@@ -156,6 +188,8 @@ mod tests {
         ] {
             assert_eq!(read(text), None, "{text}");
         }
+        // What an empty memory holds.
+        assert_eq!(read(&("\0".repeat(MINUTE) + "00 ")), None);
     }
 
     #[test]
@@ -172,6 +206,25 @@ mod tests {
         ];
         for text in texts {
             assert_eq!(reader.read(text.as_bytes()), read(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_read_before_a_time_is_read_as_by_a_new_reader(
+            texts in vec(
+                "2026-11-2[12] 2[23]:0[0-3]:[0-6][0-9x](\\.[0-9]{0,7})?( UTC| CET| EST5EDT|)", 1..99,
+            ),
+        ) {
+            let mut readers = [
+                TimestampReader::new(LogTimezone::default()),
+                TimestampReader::of_sessions(LogTimezone::default()),
+            ];
+            for text in texts {
+                for reader in &mut readers {
+                    prop_assert_eq!(reader.read(text.as_bytes()), read(&text), "{}", text);
+                }
+            }
         }
     }
 

@@ -6,6 +6,8 @@ use crate::{Column, LogRecord, LogTimezone, Reason};
 
 use super::scan;
 
+type Texts<'a> = [Option<&'a [u8]>; Column::COUNT];
+
 /// Reads lines; holds the memory that texts with doubled quotes are unfolded into, and the last minute seen in either time column.
 #[derive(Debug)]
 pub(super) struct LineReader {
@@ -16,21 +18,11 @@ pub(super) struct LineReader {
     width: Option<usize>,
 }
 
-/// A field as it stands in the line.
-#[derive(Clone, Copy, Default)]
-struct Span {
-    from: usize,
-    to: usize,
-    /// Whether it has doubled quotes inside.
-    doubled: bool,
-}
-
 impl LineReader {
     pub(super) fn new(zone: LogTimezone) -> Self {
-        let times = TimestampReader::new(zone);
         Self {
-            log_time: times.clone(),
-            session_start_time: times,
+            log_time: TimestampReader::new(zone),
+            session_start_time: TimestampReader::of_sessions(zone),
             unfolded: Vec::new(),
             width: None,
         }
@@ -50,70 +42,112 @@ impl LineReader {
         marks: &[u32],
         record: &mut LogRecord<'a>,
     ) -> Result<(), Reason> {
-        let texts = &mut record.texts;
-        let (mut from, mut any_doubled) = (start, false);
-        for (mark, text) in marks.iter().zip(&mut *texts) {
-            let to = scan::offset(*mark);
-            any_doubled |= scan::is_doubled(*mark);
-            *text = match buf.get(from..to) {
-                Some([]) | None => None,
-                Some([b'"', inner @ .., b'"']) => Some(inner),
-                bare => bare,
-            };
-            from = to + 1;
-        }
-        any_doubled |= marks.iter().skip(Column::COUNT).any(|mark| scan::is_doubled(*mark));
-        let mut count = marks.len();
-        if any_doubled {
-            (*texts, count) = unfold(&mut self.unfolded, buf, start, marks);
-        }
+        let any_doubled = marks.iter().fold(0, |all, mark| all | mark);
+        let (count, doubled) = if scan::is_doubled(any_doubled) {
+            let doubled = split_doubled(buf, start, marks, &mut record.texts);
+            unfold(&mut self.unfolded, &mut record.texts, doubled.fields);
+            (marks.len() - doubled.marks, doubled.fields)
+        } else {
+            split(buf, start, marks, &mut record.texts);
+            (marks.len(), 0)
+        };
         if !matches!(count, 23 | 24 | 26) {
             return Err(Reason::Columns(count));
         }
+        record.session = session(buf, marks, count, doubled);
         read_typed(record, (&mut self.log_time, &mut self.session_start_time))?;
         self.width = Some(count);
         Ok(())
     }
 }
 
-/// The fields of a line that has doubled quotes, and how many they are; of each pair one is kept.
-#[cold]
-fn unfold<'a>(
-    unfolded: &'a mut Vec<u8>,
-    buf: &'a [u8],
-    start: usize,
-    marks: &[u32],
-) -> ([Option<&'a [u8]>; Column::COUNT], usize) {
-    let mut spans = [Span::default(); Column::COUNT];
-    let (mut count, mut from, mut doubled) = (0, start, false);
-    unfolded.clear();
+/// What is between two separators: nothing, a text without its quotes, or what stands bare.
+#[inline]
+fn field(buf: &[u8], from: usize, to: usize) -> Option<&[u8]> {
+    match buf.get(from..to) {
+        Some([]) | None => None,
+        Some([b'"', inner @ .., b'"']) => Some(inner),
+        bare => bare,
+    }
+}
+
+/// Tells the fields of a line apart that has no doubled quotes.
+#[inline]
+fn split<'a>(buf: &'a [u8], start: usize, marks: &[u32], texts: &mut Texts<'a>) {
+    let mut from = start;
+    for (mark, text) in marks.iter().zip(texts) {
+        let to = scan::offset(*mark);
+        *text = field(buf, from, to);
+        from = to + 1;
+    }
+}
+
+/// Where a line has doubled quotes.
+struct Doubled {
+    /// How many.
+    marks: usize,
+    /// A bit for each field that has some.
+    fields: u64,
+}
+
+/// Tells the fields of any line apart; doubled quotes stay what they are.
+fn split_doubled<'a>(buf: &'a [u8], start: usize, marks: &[u32], texts: &mut Texts<'a>) -> Doubled {
+    let (mut from, mut count) = (start, 0);
+    let mut doubled = Doubled { marks: 0, fields: 0 };
     for &mark in marks {
         if scan::is_doubled(mark) {
-            doubled = true;
+            doubled.marks += 1;
+            // What is beyond the last bit is no record.
+            doubled.fields |= 1u64.checked_shl(count).unwrap_or(0);
             continue;
         }
         let to = scan::offset(mark);
-        if let Some(span) = spans.get_mut(count) {
-            *span = Span { from, to, doubled };
-            if doubled {
-                let at = unfolded.len();
-                // Inside the field's own quotes.
-                halve_quotes(buf.get(from + 1..to - 1).unwrap_or_default(), unfolded);
-                (span.from, span.to) = (at, unfolded.len());
-            }
+        if let Some(text) = texts.get_mut(count as usize) {
+            *text = field(buf, from, to);
         }
-        (count, from, doubled) = (count + 1, to + 1, false);
+        (from, count) = (to + 1, count + 1);
     }
-    let mut texts = [None; Column::COUNT];
-    for (text, span) in texts.iter_mut().zip(&spans[..count.min(Column::COUNT)]) {
-        let source = if span.doubled { &*unfolded } else { buf };
-        *text = match source.get(span.from..span.to) {
-            Some([]) | None => None,
-            Some([b'"', inner @ .., b'"']) if !span.doubled => Some(inner),
-            bare => bare,
-        };
+    doubled
+}
+
+/// Replaces texts that have doubled quotes; of each pair one is kept.
+fn unfold<'a>(unfolded: &'a mut Vec<u8>, texts: &mut Texts<'a>, doubled: u64) {
+    let has = |at: usize| doubled >> at & 1 != 0;
+    let mut ends = [0; Column::COUNT];
+    unfolded.clear();
+    for (at, (text, end)) in texts.iter().zip(&mut ends).enumerate() {
+        if has(at) {
+            halve_quotes(text.unwrap_or_default(), unfolded);
+        }
+        *end = unfolded.len();
     }
-    (texts, count)
+    let mut from = 0;
+    for (at, (text, end)) in texts.iter_mut().zip(ends).enumerate() {
+        if has(at) {
+            *text = unfolded.get(from..end);
+        }
+        from = end;
+    }
+}
+
+/// The parts of a line, read as a record, that are the same in all of a session's: from the user to the session's id, and what is behind the
+/// location but neither `leader_pid` nor `query_id`. `None` where doubled quotes are in them, or behind.
+#[inline]
+fn session<'a>(buf: &'a [u8], marks: &[u32], count: usize, doubled: u64) -> Option<[&'a [u8]; 2]> {
+    /// The fields from `session_line_num` to `location`.
+    const BETWEEN: u64 =
+        (1 << Column::ApplicationName as u32) - (1 << Column::SessionLineNum as u32);
+    if doubled & !BETWEEN != 0 {
+        return None;
+    }
+    // Doubled quotes, which are marks too, can only be between the two.
+    let first = scan::offset(*marks.get(Column::LogTime as usize)?) + 1;
+    let last = scan::offset(*marks.get(Column::SessionId as usize)?);
+    let behind = marks.get(marks.len().checked_sub(count)?..)?;
+    let tail = scan::offset(*behind.get(Column::Location as usize)?) + 1;
+    let end = (Column::BackendType as usize).min(count - 1);
+    let end = scan::offset(*behind.get(end)?);
+    Some([buf.get(first..last)?, buf.get(tail..end)?])
 }
 
 /// Appends a text, of each pair of quotes one.

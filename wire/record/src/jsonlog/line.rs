@@ -78,10 +78,9 @@ fn target(key: &[u8]) -> Option<Target> {
 
 impl LineReader {
     pub(crate) fn new(zone: LogTimezone) -> Self {
-        let times = TimestampReader::new(zone);
         Self {
-            log_time: times.clone(),
-            session_start_time: times,
+            log_time: TimestampReader::new(zone),
+            session_start_time: TimestampReader::of_sessions(zone),
             unfolded: Vec::new(),
             extra: Extra::default(),
         }

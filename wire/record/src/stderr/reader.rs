@@ -51,11 +51,10 @@ impl StderrReader {
     pub(crate) const REACH: usize = WINDOW;
 
     pub(crate) fn new(settings: &LogSettings) -> Self {
-        let times = TimestampReader::new(settings.log_timezone);
         Self {
             prefixes: Prefixes::new(settings.log_line_prefix.as_ref()),
-            log_time: times.clone(),
-            session_start_time: times,
+            log_time: TimestampReader::new(settings.log_timezone),
+            session_start_time: TimestampReader::of_sessions(settings.log_timezone),
             restored: Vec::new(),
             extra: Vec::new(),
         }
