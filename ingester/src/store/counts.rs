@@ -1,10 +1,10 @@
 //! Counts the rows of one transaction for `log.count_delta`, which is written with them: see `sql/migrations/0012_counts.sql`.
 //!
 //! A record costs one look-up, by all that is counted of it together: its minute, source and severity and the values of a few columns; or less,
-//! where its session had one before it that was like it ([`recent`]). Only when the transaction ends, each such combination is taken apart into one count for each column. Values of old records are counted by hour
-//! at once, since nobody keeps them by minute: so old logs of a whole fleet don't make as many counts as records. Nothing is allocated for a record,
-//! and memory is bounded whatever the values are: values that are too long or too many become one rest, and a batch that is too various
-//! altogether is marked as not counted.
+//! where its session had one before it that was like it ([`recent`]). Only when the transaction ends, each such combination is taken apart into
+//! one count for each column. Values of old records are counted by hour at once, since nobody keeps them by minute: so old logs of a whole fleet
+//! don't make as many counts as records. Nothing is allocated for a record, and memory is bounded whatever the values are: values that are too
+//! long or too many become one rest, and a batch that is too various altogether is marked as not counted.
 
 mod cells;
 mod delta;
