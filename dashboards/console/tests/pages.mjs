@@ -60,6 +60,9 @@ await check("SQL: what was asked before, and what there is to ask for", async ()
   await page.getByLabel("Table or column").fill("sealed_at");
   await page.getByText("log.chunk_status").waitFor();
   same(await page.getByText("log.patroni", { exact: true }).count(), 0, "tables without such a column");
+  await page.getByLabel("Table or column").fill("error_severity");
+  await page.getByText("severity", { exact: true }).first().waitFor();
+  await page.getByLabel("Table or column").fill("sealed_at");
   await page.locator(".cm-content").click();
   await page.keyboard.press("Control+a");
   await page.keyboard.press("Delete");

@@ -56,7 +56,7 @@ async fn messages_of_one_kind_are_one_pattern_with_its_last_row() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_t_be_looked_at_in_time_is_said() {
     let (service, client, _database) =
-        start(|config| config.http.query_timeout = Duration::from_millis(500)).await;
+        start(|config| config.http.query_timeout = Duration::from_secs(3)).await;
     // A second of sleep for each row of the first of two days.
     client
         .batch_execute(
