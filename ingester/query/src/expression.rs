@@ -5,6 +5,7 @@ use trunkline_record::Severity;
 use crate::clause::Interval;
 use crate::columns::{Column, Type};
 use crate::sql::Param;
+use crate::thinning::{is_worth_a_sample, pieces};
 
 /// An expression whose parts fit each other. It says nothing of the table: a column that a table hasn't is NULL there.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,8 @@ pub(crate) enum Expression {
     Contains(String),
     /// The same of a text of ASCII, in a statement that is to look at each row and to ask no index.
     ContainsByRow(String),
+    /// Whether one of the table's texts holds these, one behind the other, whatever their case.
+    ContainsPieces(Vec<String>),
     /// Whether one of the table's texts matches this regular expression.
     Matches(String),
 }
@@ -113,6 +116,7 @@ impl Expression {
             | Self::Or(_)
             | Self::Contains(_)
             | Self::ContainsByRow(_)
+            | Self::ContainsPieces(_)
             | Self::Matches(_) => Type::Bool,
         }
     }
@@ -124,7 +128,10 @@ impl Expression {
                 names.push(column.name);
                 true
             }
-            Self::Contains(_) | Self::ContainsByRow(_) | Self::Matches(_) => false,
+            Self::Contains(_)
+            | Self::ContainsByRow(_)
+            | Self::ContainsPieces(_)
+            | Self::Matches(_) => false,
             Self::Value(_) | Self::Interval(_) | Self::Severity(_) | Self::Bool(_) => true,
             Self::Binary(_, _, left, right) => left.columns(names) && right.columns(names),
             Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => {
@@ -146,10 +153,25 @@ impl Expression {
         }
     }
 
+    pub(crate) fn can_be_thinned(&self) -> bool {
+        matches!(self, Self::Contains(text) if is_worth_a_sample(text))
+    }
+
+    /// Asked of an index by some pieces of its text, and by all of it of the rows that have those, where a sample says that this is sooner.
+    pub(crate) fn thinned(self, sample: &[String]) -> Self {
+        let Self::Contains(text) = &self else { return self };
+        let Some(pieces) = pieces(text, sample) else { return self };
+        let pieces = pieces.into_iter().map(str::to_owned).collect();
+        Self::And(vec![Self::ContainsPieces(pieces), self.by_row()])
+    }
+
     /// Whether a text is searched for a part of it, or by a pattern, anywhere in it.
     pub(crate) fn searches_text(&self) -> bool {
         match self {
-            Self::Contains(_) | Self::ContainsByRow(_) | Self::Matches(_) => true,
+            Self::Contains(_)
+            | Self::ContainsByRow(_)
+            | Self::ContainsPieces(_)
+            | Self::Matches(_) => true,
             Self::Binary(operator, ..) if operator.ends_with("LIKE") || operator.contains('~') => {
                 true
             }

@@ -56,6 +56,18 @@ impl Filter {
         Self { conditions: conditions.collect(), ..self }
     }
 
+    /// Whether a sample of texts may say how to ask an index for a text sooner.
+    pub fn can_be_thinned(&self) -> bool {
+        self.conditions.iter().any(Expression::can_be_thinned)
+    }
+
+    /// The same rows, of which an index of texts is asked for less, as a sample of the texts that there are suggests.
+    #[must_use]
+    pub fn thinned(self, sample: &[String]) -> Self {
+        let conditions = self.conditions.into_iter().map(|one| one.thinned(sample));
+        Self { conditions: conditions.collect(), ..self }
+    }
+
     /// The name of the parameter that has a regular expression, where one has.
     pub fn regex_parameter(&self) -> Option<&'static str> {
         fn is_parameter(expression: &Expression) -> bool {

@@ -23,6 +23,7 @@ mod sql;
 mod strides;
 mod tables;
 mod template;
+mod thinning;
 mod time;
 
 pub use columns::{Column, Type};

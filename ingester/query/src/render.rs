@@ -72,11 +72,12 @@ impl Expression {
             Self::And(all) => list(all, " AND ", table, sql),
             Self::Or(any) => list(any, " OR ", table, sql),
             Self::Contains(text) => {
-                let pattern = sql.bind(Param::Text(like(text)));
-                in_texts("ILIKE", &pattern, table, sql);
+                let pattern = sql.bind(Param::Text(like([text])));
+                in_texts(if has_case(text) { "ILIKE" } else { "LIKE" }, &pattern, table, sql);
             }
+            Self::ContainsPieces(pieces) => in_texts_in_pieces(pieces, table, sql),
             Self::ContainsByRow(text) => {
-                let pattern = sql.bind(Param::Text(like(text)));
+                let pattern = sql.bind(Param::Text(like([text])));
                 in_texts_by_row(text, &pattern, table, sql);
             }
             Self::Matches(pattern) => {
@@ -107,13 +108,39 @@ fn any(table: Table, of: impl Fn(&str) -> String) -> String {
     texts(table).iter().map(|column| of(column)).collect::<Vec<_>>().join(" OR ")
 }
 
+/// Whether `ILIKE` may tell more of a text than `LIKE`, which takes a tenth of its time: no character is lowered to a digit or a sign of ASCII.
+fn has_case(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii())
+}
+
+/// What the index finds is compared with the pieces once more, so those without case come first: few rows are left for the others.
+fn in_texts_in_pieces(pieces: &[String], table: Table, sql: &mut Sql) {
+    let (cased, others): (Vec<_>, Vec<_>) = pieces.iter().partition(|piece| has_case(piece));
+    let mut patterns = Vec::new();
+    for (operator, pieces) in [("LIKE", others), ("ILIKE", cased)] {
+        if !pieces.is_empty() {
+            patterns.push((operator, sql.bind(Param::Text(like(pieces)))));
+        }
+    }
+    let found = any(table, |column| {
+        let each =
+            patterns.iter().map(|(operator, pattern)| format!("{column} {operator} {pattern}"));
+        format!("({})", each.collect::<Vec<_>>().join(" AND "))
+    });
+    sql.push(&format!("({found})"));
+}
+
 /// Exactly what `ILIKE` tells of a text of ASCII, sooner.
 ///
 /// In UTF-8 `ILIKE` has the locale lower each text, character by character; collation `C` lowers ASCII alone, three times as fast. That is the same unless
 /// the locale lowers ASCII in its own way (in Turkish `I` isn't `i`), which the server finds out while it plans, or a character beyond ASCII becomes one of ASCII:
 /// the sign for Kelvin a `k`, an `I` with a dot (and, in Lithuanian, with further marks) an `i`.
 fn in_texts_by_row(text: &str, pattern: &str, table: Table, sql: &mut Sql) {
-    let lower = sql.bind(Param::Text(like(&text.to_ascii_lowercase())));
+    if !has_case(text) {
+        let found = any(table, |column| format!("{column} COLLATE \"C\" LIKE {pattern}"));
+        return sql.push(&format!("({found})"));
+    }
+    let lower = sql.bind(Param::Text(like([&text.to_ascii_lowercase()])));
     let may_be_beyond_ascii = text.contains(['i', 'I', 'k', 'K']);
     let mut found = any(table, |column| format!("lower({column} COLLATE \"C\") LIKE {lower}"));
     if may_be_beyond_ascii {
@@ -128,17 +155,18 @@ fn in_texts_by_row(text: &str, pattern: &str, table: Table, sql: &mut Sql) {
     sql.push(&format!("(CASE WHEN lower('I') = 'i' THEN ({found}) ELSE ({otherwise}) END)"));
 }
 
-/// A pattern that finds `text` anywhere, taken literally.
-fn like(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    pattern.push('%');
-    for char in text.chars() {
-        if matches!(char, '%' | '_' | '\\') {
-            pattern.push('\\');
+/// A pattern that finds these pieces anywhere, taken literally, one behind the other.
+fn like(pieces: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let mut pattern = "%".to_owned();
+    for piece in pieces {
+        for char in piece.as_ref().chars() {
+            if matches!(char, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(char);
         }
-        pattern.push(char);
+        pattern.push('%');
     }
-    pattern.push('%');
     pattern
 }
 
@@ -163,6 +191,7 @@ mod tests {
 
     #[test]
     fn a_text_is_taken_literally() {
-        assert_eq!(like(r"50%_\"), r"%50\%\_\\%");
+        assert_eq!(like([r"50%_\"]), r"%50\%\_\\%");
+        assert_eq!(like(["a_", "b"]), r"%a\_%b%");
     }
 }

@@ -14,6 +14,7 @@ pub mod logs;
 pub mod patterns;
 mod row;
 mod running;
+mod sampled;
 mod scan;
 pub mod statement;
 pub mod storage;

@@ -33,6 +33,7 @@ mod sql;
 mod state;
 mod tables;
 mod tail;
+mod thinning;
 mod trouble;
 mod unordered;
 mod window;

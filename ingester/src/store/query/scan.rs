@@ -9,8 +9,8 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Row;
 use trunkline_query::{Filter, Order, Slice, Sql, Strides};
 
-use super::boundaries;
 use super::running::{Planning, QueryError, Running};
+use super::{boundaries, sampled};
 use crate::store::Pool;
 
 /// Rows that are looked at to tell how frequent a text is: a millisecond's work.
@@ -105,7 +105,7 @@ impl Scan {
         let sample = Sql::sample(&self.by_row, slice, SAMPLE);
         let beside = self.beside.as_ref().unwrap_or(&*running);
         let (rows, sample) = futures_util::try_join!(all(running, &sql), all(beside, &sample))?;
-        self.choose(running, &sample).await?;
+        self.choose(running, slice, &sample).await?;
         Ok(rows)
     }
 
@@ -117,7 +117,7 @@ impl Scan {
     ) -> Result<Vec<Row>, QueryError> {
         if self.way == Way::Unknown {
             let sample = all(running, &Sql::sample(&self.by_row, slice, SAMPLE)).await?;
-            self.choose(running, &sample).await?;
+            self.choose(running, slice, &sample).await?;
         }
         let filter = if self.way == Way::ByIndex { &self.filter } else { &self.by_row };
         let nearer = statement(filter, slice);
@@ -135,7 +135,12 @@ impl Scan {
     }
 
     /// Decides by a sample, if it has rows.
-    async fn choose(&mut self, running: &mut Running, sample: &[Row]) -> Result<(), QueryError> {
+    async fn choose(
+        &mut self,
+        running: &mut Running,
+        slice: Slice,
+        sample: &[Row],
+    ) -> Result<(), QueryError> {
         let (mut looked, mut found) = (0, 0);
         for row in sample {
             looked += row.try_get::<_, i64>("looked")?;
@@ -149,6 +154,7 @@ impl Scan {
             return Ok(());
         }
         self.way = Way::ByIndex;
+        self.filter = sampled::thinned(running, self.filter.clone(), slice).await?;
         running.plan(Planning::WithoutSorting).await?;
         if let Some(beside) = &mut self.beside {
             beside.plan(Planning::WithoutSorting).await?;

@@ -16,7 +16,7 @@ use tokio_postgres::{Row, RowStream};
 use trunkline_query::{Filter, Scope, Slices, Sql};
 
 use super::running::{QueryError, Running};
-use super::{boundaries, row};
+use super::{boundaries, row, sampled};
 use crate::store::Pool;
 
 /// Rows that are looked at before an index is asked: two milliseconds' work. What is in none of them is in a few thousand of a million.
@@ -50,6 +50,8 @@ pub(super) struct Walk {
     found: Option<(u32, DateTime<Utc>)>,
     /// Whether it is for a few rows that have a text.
     searches: bool,
+    /// Whether it is known what of the text an index is to be asked for.
+    is_thinned: bool,
     /// How many rows are to be looked at before an index is asked.
     look: Option<u32>,
     /// Answers, in the order of their rows.
@@ -78,6 +80,7 @@ impl Walk {
             wanted,
             found: None,
             searches,
+            is_thinned: false,
             look: searches.then_some(FIRST),
             answers: VecDeque::new(),
         })
@@ -117,6 +120,7 @@ impl Walk {
             self.answers.push_back(Box::pin(self.running.rows(&sql).await?));
             return Ok(true);
         }
+        self.thin().await?;
         let chunks = self.worth();
         let is_large = self.searches && chunks >= HALVES;
         if is_large && self.beside.is_none() {
@@ -140,7 +144,7 @@ impl Walk {
 
     /// How many hypertable chunks to ask next.
     fn worth(&self) -> usize {
-        if self.searches && self.slices.asked() < UNSEALED {
+        if self.searches && !self.is_gathered() {
             return 1;
         }
         self.slices.worth(self.found, self.wanted)
@@ -153,9 +157,25 @@ impl Walk {
         Some(Sql::rows_of_first(&self.by_row, &scope, look, wanted))
     }
 
+    /// Whether all rows of the next slice are gathered that have the text.
+    fn is_gathered(&self) -> bool {
+        self.searches && self.slices.asked() >= UNSEALED
+    }
+
+    /// Before the first such slice, sees what of the text to ask for.
+    async fn thin(&mut self) -> Result<(), QueryError> {
+        if self.is_gathered()
+            && !std::mem::replace(&mut self.is_thinned, true)
+            && let Some(slice) = self.slices.peek(1)
+        {
+            self.filter = sampled::thinned(&self.running, self.filter.clone(), slice).await?;
+        }
+        Ok(())
+    }
+
     /// The statement for so many hypertable chunks.
     fn slice(&mut self, chunks: usize) -> Option<Sql> {
-        let is_gathered = self.searches && self.slices.asked() >= UNSEALED;
+        let is_gathered = self.is_gathered();
         let scope = Scope { slice: self.slices.take(chunks)?, ..self.scope };
         Some(match self.wanted {
             Some(wanted) if is_gathered => Sql::rows_gathered(&self.filter, &scope, wanted),
@@ -169,7 +189,9 @@ impl Walk {
         if let Some(sql) = self.first_rows() {
             explained.push(super::explained(&self.running, &sql).await?);
         }
-        while let Some(sql) = self.slice(self.worth()) {
+        loop {
+            self.thin().await?;
+            let Some(sql) = self.slice(self.worth()) else { break };
             explained.push(super::explained(&self.running, &sql).await?);
         }
         self.running.finish();
