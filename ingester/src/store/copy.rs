@@ -1,6 +1,8 @@
 //! Streams forward chunks into a COPY: decompress, read the records, append rows to a buffer, hand full buffers to the driver.
 //!
-//! A COPY is into one table; records of others are left to theirs, see [`super::pass`].
+//! A COPY is into one table; records of others are left to theirs, see [`super::pass`]. And it takes rows of one form
+//! ([`super::row::Form`]): the first one short ones. Full ones are put aside meanwhile, and are the beginning of a second COPY into
+//! the same table, which follows when there is nothing else left, or when they have become many; from then on all rows are full.
 
 use std::pin::Pin;
 
@@ -12,13 +14,17 @@ use trunkline_record::{RecordSlots, Row, Table};
 use super::buffers::{Buffers, FULL, Filled};
 use super::counts::Counts;
 use super::feed::Feed;
-use super::pass::Part;
+use super::pass::{Part, Pass};
 use super::rejected::Rejected;
-use super::row::{COPY_HEADER, COPY_TRAILER, RowEncoder};
-use super::window::Bounds;
+use super::row::{COPY_HEADER, COPY_TRAILER, Form, RowEncoder};
 
 /// The table whose COPY is a batch's first. With it whatever is no row is dealt with: duplicates, and what goes to `log.rejected`.
 pub(super) const FIRST: Table = Table::Postgres;
+/// The form of its rows.
+pub(super) const FIRST_FORM: Form = Form::Short;
+
+/// Bytes of full rows after which they are put aside no longer: those of a usual batch are fewer.
+const ASIDE: usize = 512 << 10;
 
 /// What was written of one piece.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,25 +49,22 @@ pub(super) enum CopyError {
 }
 
 /// A running COPY.
-pub(super) struct Copy {
+pub(super) struct Copy<'p> {
+    pass: &'p Pass<'p>,
     table: Table,
-    bounds: Bounds,
+    form: Form,
     sink: Pin<Box<CopyInSink<Filled>>>,
-    buffers: Buffers,
     out: Vec<u8>,
+    /// Full rows of the table, while it is short ones' turn; with what the COPY of these begins with.
+    aside: Vec<u8>,
 }
 
-impl Copy {
-    /// A COPY into `table` that the server has agreed to.
-    pub(super) fn new(
-        table: Table,
-        bounds: Bounds,
-        sink: CopyInSink<Filled>,
-        buffers: Buffers,
-    ) -> Self {
-        let mut out = buffers.take();
-        out.extend_from_slice(COPY_HEADER);
-        Self { table, bounds, sink: Box::pin(sink), buffers, out }
+impl<'p> Copy<'p> {
+    /// A batch's first, which the server has agreed to.
+    pub(super) fn first(pass: &'p Pass<'p>, sink: CopyInSink<Filled>) -> Self {
+        let sink = Box::pin(sink);
+        let (out, aside) = (begun(pass.buffers), Vec::new());
+        Self { pass, table: FIRST, form: FIRST_FORM, sink, out, aside }
     }
 
     /// Where its rows go.
@@ -115,13 +118,17 @@ impl Copy {
             }
             match (row, &piece.reject) {
                 (Row::Record, None) if slots.table() == self.table => {
-                    if !self.bounds.contains(slots.log_time()) {
-                        rejected.record(chunk, &slots, &self.bounds.reason());
+                    if !self.pass.bounds.contains(slots.log_time()) {
+                        rejected.record(chunk, &slots, &self.pass.bounds.reason());
                         feed.cut();
                         continue;
                     }
-                    match encoder.encode(&slots, &mut self.out) {
-                        Ok(()) => {
+                    let start = self.out.len();
+                    match encoder.encode(&slots, self.form, &mut self.out) {
+                        Ok(form) => {
+                            if form != self.form {
+                                self.put_aside(start);
+                            }
                             written.rows += 1;
                             counts.add(&sources, &slots);
                             let (source, log_time) = (slots.source(), slots.log_time());
@@ -139,12 +146,55 @@ impl Copy {
                 (Row::Record, Some(reason)) => rejected.record(chunk, &slots, reason),
                 (Row::Rejected { raw, reason }, _) => rejected.bytes(chunk, &slots, reason, raw),
             }
-            if self.out.len() >= FULL {
-                self.hand_over().await.map_err(CopyError::Database)?;
+            if self.aside.len() >= ASIDE {
+                self.go_on_with_full().await.map_err(CopyError::Database)?;
+            } else if self.out.len() >= FULL {
+                let next = self.pass.buffers.take();
+                self.hand_over(next).await.map_err(CopyError::Database)?;
             }
         }
         feed.end(self.table, chunk, piece.hi);
         Ok(written)
+    }
+
+    /// Takes the row that begins there for later.
+    #[cold]
+    fn put_aside(&mut self, start: usize) {
+        if self.aside.is_empty() {
+            self.aside = begun(self.pass.buffers);
+        }
+        self.aside.extend_from_slice(&self.out[start..]);
+        self.out.truncate(start);
+    }
+
+    /// Goes on with the full rows that were put aside, if there are any.
+    pub(super) async fn go_on_with_full(&mut self) -> Result<(), tokio_postgres::Error> {
+        if self.aside.is_empty() {
+            return Ok(());
+        }
+        let aside = std::mem::take(&mut self.aside);
+        self.go_on(self.table, aside).await
+    }
+
+    /// Ends this COPY and begins the one into another table.
+    pub(super) async fn go_on_with(&mut self, table: Table) -> Result<(), tokio_postgres::Error> {
+        self.go_on(table, begun(self.pass.buffers)).await
+    }
+
+    /// Ends this COPY and begins one of full rows, whose data begins with `out`, in one round trip.
+    async fn go_on(&mut self, table: Table, out: Vec<u8>) -> Result<(), tokio_postgres::Error> {
+        self.out.extend_from_slice(COPY_TRAILER);
+        self.hand_over(out).await?;
+        // Polled in this order, and so sent in this order.
+        let (finished, next) = tokio::join!(
+            biased;
+            self.sink.as_mut().finish(),
+            self.pass.client.copy_in(self.pass.statements.full(table)),
+        );
+        finished?;
+        self.sink = Box::pin(next?);
+        (self.table, self.form) = (table, Form::Full);
+        Ok(())
     }
 
     /// Ends the data. The rest is to wait for [`finish`](CopyInSink::finish), beside what follows on the connection.
@@ -152,14 +202,22 @@ impl Copy {
         mut self,
     ) -> Result<Pin<Box<CopyInSink<Filled>>>, tokio_postgres::Error> {
         self.out.extend_from_slice(COPY_TRAILER);
-        self.hand_over().await?;
+        self.hand_over(Vec::new()).await?;
         Ok(self.sink)
     }
 
-    async fn hand_over(&mut self) -> Result<(), tokio_postgres::Error> {
-        let bytes = std::mem::replace(&mut self.out, self.buffers.take());
-        self.sink.feed(self.buffers.filled(bytes)).await
+    /// Hands what was filled to the driver, and goes on with `next`.
+    async fn hand_over(&mut self, next: Vec<u8>) -> Result<(), tokio_postgres::Error> {
+        let bytes = std::mem::replace(&mut self.out, next);
+        self.sink.feed(self.pass.buffers.filled(bytes)).await
     }
+}
+
+/// A buffer with what a COPY's data begins with.
+fn begun(buffers: &Buffers) -> Vec<u8> {
+    let mut out = buffers.take();
+    out.extend_from_slice(COPY_HEADER);
+    out
 }
 
 // The sink is fed, and flushed only at its end.

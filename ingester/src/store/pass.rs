@@ -17,12 +17,12 @@ use trunkline_record::Table;
 use super::ahead::Ahead;
 use super::bisect::Piece;
 use super::buffers::{Buffers, Filled};
-use super::copy::{Copy, CopyError, FIRST, Written};
+use super::copy::{Copy, CopyError, FIRST, FIRST_FORM, Written};
 use super::counts::Counts;
 use super::feed::Feed;
 use super::pool::Client;
 use super::rejected::Rejected;
-use super::row::copy_statement;
+use super::row::{Form, copy_statement};
 use super::transaction::Failure;
 use super::window::Bounds;
 use crate::chunk::Chunk;
@@ -52,26 +52,34 @@ pub(super) struct Copied {
     pub feed: Feed,
 }
 
-/// The COPY of each table.
-pub(super) struct CopyStatements([Statement; Table::ALL.len()]);
+/// The COPY of each table, and a batch's first.
+pub(super) struct CopyStatements {
+    first: Statement,
+    full: [Statement; Table::ALL.len()],
+}
 
 impl CopyStatements {
     pub(super) async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
-        let [postgres, patroni, component] = Table::ALL.map(copy_statement);
-        Ok(Self([
-            client.prepare_cached(&postgres).await?,
-            client.prepare_cached(&patroni).await?,
-            client.prepare_cached(&component).await?,
-        ]))
+        let [postgres, patroni, component] =
+            Table::ALL.map(|table| copy_statement(table, Form::Full));
+        Ok(Self {
+            first: client.prepare_cached(&copy_statement(FIRST, FIRST_FORM)).await?,
+            full: [
+                client.prepare_cached(&postgres).await?,
+                client.prepare_cached(&patroni).await?,
+                client.prepare_cached(&component).await?,
+            ],
+        })
     }
 
     /// The one that a transaction begins with.
     pub(super) fn first(&self) -> &Statement {
-        self.of(FIRST)
+        &self.first
     }
 
-    fn of(&self, table: Table) -> &Statement {
-        &self.0[table as usize]
+    /// The one that takes every column.
+    pub(super) fn full(&self, table: Table) -> &Statement {
+        &self.full[table as usize]
     }
 }
 
@@ -85,10 +93,6 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    fn begin(&self, table: Table, sink: CopyInSink<Filled>) -> Copy {
-        Copy::new(table, self.bounds, sink, self.buffers.clone())
-    }
-
     /// Copies all `parts`: over `first`, which has begun, and over further COPYs as they are needed. The last one's data has ended when it
     /// is answered; finishing it is to wait beside what follows on the connection.
     pub(super) async fn copy(
@@ -100,35 +104,27 @@ impl Pass<'_> {
     ) -> Result<(Copied, Pin<Box<CopyInSink<Filled>>>), Failure> {
         let mut copied = Copied::default();
         let mut others = vec![[false; Table::ALL.len()]; parts.len()];
-        let mut copy = self.begin(FIRST, first);
+        let mut copy = Copy::first(self, first);
         for (part, others) in parts.iter().zip(&mut others) {
             *others = write(&mut copy, part, &mut copied, inflater, counts).await?.others;
         }
-        let mut sink = copy.end().await?;
+        copy.go_on_with_full().await?;
         for table in Table::ALL.into_iter().filter(|table| *table != FIRST) {
             let has_rows = |others: &[bool; Table::ALL.len()]| others[table as usize];
             if !others.iter().any(has_rows) {
                 continue;
             }
-            // Polled in this order, and so sent in this order.
-            let (finished, next) = tokio::join!(
-                biased;
-                sink.as_mut().finish(),
-                self.client.copy_in(self.statements.of(table)),
-            );
-            finished?;
-            let mut copy = self.begin(table, next?);
+            copy.go_on_with(table).await?;
             for (part, _) in parts.iter().zip(&others).filter(|(_, others)| has_rows(others)) {
                 write(&mut copy, part, &mut copied, inflater, counts).await?;
             }
-            sink = copy.end().await?;
         }
-        Ok((copied, sink))
+        Ok((copied, copy.end().await?))
     }
 }
 
 async fn write(
-    copy: &mut Copy,
+    copy: &mut Copy<'_>,
     part: &Part<'_>,
     copied: &mut Copied,
     inflater: &mut Inflater,

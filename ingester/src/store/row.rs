@@ -8,7 +8,7 @@ mod fields;
 
 use trunkline_record::{ChunkHeader, Column, RecordSlots, Source, StreamId, Table};
 
-pub(super) use columns::copy_statement;
+pub(super) use columns::{Form, copy_statement};
 use columns::{OF_EVENT, RARE, columns};
 use fields::{Fields, NULL};
 
@@ -67,42 +67,59 @@ impl RowEncoder {
         of_record.unwrap_or(&self.source)
     }
 
-    /// Appends one row, as [`copy_statement`] of the record's table asks for it, or leaves `out` as it was.
+    /// Appends one row, as [`copy_statement`] of the record's table and the answered form asks for it, or leaves `out` as it was. The form
+    /// is full where that is `asked`, or where the short one can't hold the record.
     pub(super) fn encode(
         &mut self,
         slots: &RecordSlots<'_>,
+        asked: Form,
         out: &mut Vec<u8>,
-    ) -> Result<(), RowError> {
+    ) -> Result<Form, RowError> {
         let start = out.len();
-        self.append(slots, out).inspect_err(|_| out.truncate(start))
+        self.append(slots, asked, out).inspect_err(|_| out.truncate(start))
     }
 
-    fn append(&mut self, slots: &RecordSlots<'_>, out: &mut Vec<u8>) -> Result<(), RowError> {
+    fn append(
+        &mut self,
+        slots: &RecordSlots<'_>,
+        asked: Form,
+        out: &mut Vec<u8>,
+    ) -> Result<Form, RowError> {
+        let start = out.len();
         let mut row = Fields::new(slots, out);
-        row.count();
+        row.count(asked);
         row.time(Column::LogTime)?;
         row.encoded(self.source(slots.source()));
-        match slots.table() {
+        let (usual, rare) = columns(slots.table());
+        let has_rare = match slots.table() {
             Table::Postgres => {
                 self.session(slots.session(), &mut row)?;
                 of_event(&mut row)?;
-                if slots.has_any(&RARE) {
-                    for column in RARE {
-                        row.field(column)?;
-                    }
-                } else {
-                    row.encoded([NULL; RARE.len()].as_flattened());
-                }
+                slots.has_any(&RARE)
             }
-            table => {
-                for column in columns(table) {
+            _ => {
+                for column in usual {
                     row.field(*column)?;
                 }
+                false
             }
-        }
+        };
         row.position();
+        if asked == Form::Short {
+            if !has_rare && row.has_neither_escaped_nor_extra() {
+                return Ok(Form::Short);
+            }
+            row.recount(start, Form::Full);
+        }
+        if has_rare {
+            for column in rare {
+                row.field(*column)?;
+            }
+        } else {
+            row.encoded(&[NULL; RARE.len()].as_flattened()[..rare.len() * NULL.len()]);
+        }
         row.escaped_and_extra();
-        Ok(())
+        Ok(Form::Full)
     }
 
     /// What the record's session shares, encoded for the first of its records.

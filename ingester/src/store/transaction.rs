@@ -8,7 +8,8 @@
 //! Forward chunks of other senders are streams too, with their positions in `log.delivered_chunk` (see [`super::delivered`]); their
 //! statements go with the others, in a batch that has such.
 //!
-//! Records of other tables than `log.postgres` make it one more for each such table, between the two: see [`super::pass`].
+//! Rows that have more than most, and records of other tables than `log.postgres`, make it one more each, between the two: see
+//! [`super::copy`] and [`super::pass`].
 //!
 //! A batch that follows others of the same streams ([`crate::queue`]) doesn't lock these before the COPY but behind it, when those are
 //! stored, which makes it one more too; if the positions aren't then where they were expected, all of it is done again.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use trunkline_record::{Column, Kind, RecordSlots, Slot, Table, escape, ndjson};
 
 use super::RowError;
-use super::columns::{beyond, fields};
+use super::columns::{Form, beyond, fields};
 use crate::store::json;
 
 pub(super) const NULL: [u8; 4] = [0xff; 4];
@@ -33,8 +33,15 @@ impl<'r, 'a> Fields<'r, 'a> {
 
     /// What a row begins with: how many fields it has.
     #[inline]
-    pub(super) fn count(&mut self) {
-        self.out.extend_from_slice(&fields(self.slots.table()).to_be_bytes());
+    pub(super) fn count(&mut self, form: Form) {
+        self.out.extend_from_slice(&fields(self.slots.table(), form).to_be_bytes());
+    }
+
+    /// Says so of the row that begins there, now that it is known better.
+    #[inline]
+    pub(super) fn recount(&mut self, start: usize, form: Form) {
+        let count = fields(self.slots.table(), form).to_be_bytes();
+        self.out[start..start + count.len()].copy_from_slice(&count);
     }
 
     /// Fields that are in their final form.
@@ -148,12 +155,23 @@ impl<'r, 'a> Fields<'r, 'a> {
         int8(self.slots.position().cast_signed(), self.out);
     }
 
+    /// Whether the last two fields of what was written are NULL.
+    #[inline]
+    pub(super) fn has_neither_escaped_nor_extra(&self) -> bool {
+        self.escapes == 0 && !self.has_extra()
+    }
+
+    #[inline]
+    fn has_extra(&self) -> bool {
+        let slots = self.slots;
+        let has_beyond = || beyond(slots.table()).any(|column| slots.get(column) != Slot::Null);
+        slots.extra().is_some() || slots.severity_as_written().is_some() || has_beyond()
+    }
+
     /// The last two fields: which columns are escaped, and what there is beyond the columns.
     #[inline]
     pub(super) fn escaped_and_extra(&mut self) {
-        let slots = self.slots;
-        let has_beyond = || beyond(slots.table()).any(|column| slots.get(column) != Slot::Null);
-        if slots.extra().is_some() || slots.severity_as_written().is_some() || has_beyond() {
+        if self.has_extra() {
             return self.escaped_and_some_extra();
         }
         self.escaped();

@@ -82,10 +82,36 @@ proptest! {
         let mut encoder = RowEncoder::new(&header(), None);
         while slots.read(&mut reader).unwrap().is_some() {
             let (mut row, mut alone) = (Vec::new(), Vec::new());
-            encoder.encode(&slots, &mut row).unwrap();
-            RowEncoder::new(&header(), None).encode(&slots, &mut alone).unwrap();
+            encoder.encode(&slots, Form::Full, &mut row).unwrap();
+            RowEncoder::new(&header(), None).encode(&slots, Form::Full, &mut alone).unwrap();
             prop_assert_eq!(&row, &alone);
-            prop_assert_eq!(fields(&row), columns::fields(Table::Postgres));
+            prop_assert_eq!(fields(&row), columns::fields(Table::Postgres, Form::Full));
+        }
+    }
+
+    #[test]
+    fn a_row_is_short_if_that_is_all_of_it(records in prop::collection::vec(given(), 1..60)) {
+        let entries = packed(&records);
+        let (mut reader, mut slots) = (EntryReader::new(&entries), RecordSlots::new());
+        let mut encoder = RowEncoder::new(&header(), None);
+        for given in &records {
+            slots.read(&mut reader).unwrap();
+            let (mut row, mut full) = (b"before".to_vec(), Vec::new());
+            let form = encoder.encode(&slots, Form::Short, &mut row).unwrap();
+            prop_assert_eq!(encoder.encode(&slots, Form::Full, &mut full).unwrap(), Form::Full);
+            let row = row.strip_prefix(b"before").unwrap();
+            let says = u16::from_be_bytes([row[0], row[1]]);
+            prop_assert_eq!((says, fields(row)), (columns::fields(Table::Postgres, form), says));
+            let texts = [&given.user, &given.application, &given.detail];
+            let is_escaped = texts.into_iter().flatten().any(|text| text.contains(&0));
+            if given.hint.is_some() || given.query_pos.is_some() || is_escaped {
+                prop_assert_eq!((form, row), (Form::Full, &full[..]));
+            } else {
+                // What it lacks are NULLs.
+                let (beginning, rest) = full[2..].split_at(row.len() - 2);
+                prop_assert_eq!((form, &row[2..]), (Form::Short, beginning));
+                prop_assert!(rest.iter().all(|byte| *byte == 0xff));
+            }
         }
     }
 }
@@ -104,7 +130,7 @@ fn a_sessions_fields_are_kept() {
     let (mut reader, mut slots) = (EntryReader::new(&entries), RecordSlots::new());
     let mut encoder = RowEncoder::new(&header(), None);
     slots.read(&mut reader).unwrap();
-    encoder.encode(&slots, &mut Vec::new()).unwrap();
+    encoder.encode(&slots, Form::Full, &mut Vec::new()).unwrap();
     let session = slots.session().unwrap();
     // A mark that only what was kept can bring into the second row.
     let kept = &mut encoder.sessions[session as usize % SESSIONS];
@@ -112,6 +138,6 @@ fn a_sessions_fields_are_kept() {
     kept.fields[at] = b'A';
     slots.read(&mut reader).unwrap();
     let mut row = Vec::new();
-    encoder.encode(&slots, &mut row).unwrap();
+    encoder.encode(&slots, Form::Full, &mut row).unwrap();
     assert!(row.windows(3).any(|bytes| bytes == b"App"));
 }

@@ -162,6 +162,28 @@ async fn bytes_that_are_no_text_are_escaped_and_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rows_with_every_column_and_short_ones_of_one_batch_are_all_stored() {
+    let setup = setup().await;
+    // Every other row has something for a column that few have, and these are more than are kept back until the others are through.
+    let long = "x".repeat(4_000);
+    let messages: Vec<String> = (0..400)
+        .map(|at| if at % 2 == 0 { format!("short {at}") } else { format!("\x01 {at} {long}") })
+        .collect();
+    let mut log = log(&messages.iter().map(String::as_str).collect::<Vec<_>>());
+    for byte in log.iter_mut().filter(|byte| **byte == 1) {
+        *byte = 0xff;
+    }
+    let mut sender = setup.sender(1).await;
+    sender.send(&log, 0, 0).await.unwrap();
+    assert!(matches!(sender.answer().await.unwrap(), Answer::Ack(_)));
+    let expected: Vec<_> = messages.iter().map(|text| text.replace('\x01', r"\xff")).collect();
+    assert!(setup.messages().await == expected);
+    let sql = "SELECT count(*) FROM log.postgres WHERE (escaped IS NULL) = (message LIKE 'short%')";
+    assert_eq!(setup.number(sql).await, 400);
+    assert_eq!(setup.number("SELECT count(*) FROM log.rejected").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_severity_in_any_language_is_stored_and_one_that_nobody_knows_is_marked() {
     let setup = setup().await;
     let log = csvlog_record(1, "FEHLER", "german") + &csvlog_record(2, "????", "unconvertible");
