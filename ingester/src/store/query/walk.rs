@@ -162,11 +162,11 @@ impl Walk {
         self.searches && self.slices.asked() >= UNSEALED
     }
 
-    /// Before the first such slice, sees what of the text to ask for.
+    /// Before an index is asked, sees what of the text to ask for.
     async fn thin(&mut self) -> Result<(), QueryError> {
-        if self.is_gathered()
+        if self.searches
             && !std::mem::replace(&mut self.is_thinned, true)
-            && let Some(slice) = self.slices.peek(1)
+            && let Some(slice) = self.slices.peek(FIRST_CHUNKS)
         {
             self.filter = sampled::thinned(&self.running, self.filter.clone(), slice).await?;
         }
