@@ -54,6 +54,8 @@ pub fn check(file: &Path, out: &mut impl Write) -> Result<(), CheckError> {
     let sections = sources.sections();
     writeln!(out, "ok\n\n{}", toml::to_string(&config)?)?;
 
+    let compressed = if config.ship.compresses() { "compressed" } else { "as they are" };
+    writeln!(out, "# forward chunks are sent {compressed}")?;
     let source = sources.own().source();
     writeln!(out, "# source, as it is sent:")?;
     for (name, value) in source.fields() {

@@ -34,7 +34,7 @@ pub use files::{Files, FilesConfig};
 pub use kubernetes::{Api, KubernetesConfig, SelectConfig};
 pub use patroni::PatroniConfig;
 pub use secret::Secret;
-pub use ship::{Addresses, ShipConfig, TlsConfig};
+pub use ship::{Addresses, ShipCompression, ShipConfig, TlsConfig};
 pub use source::{SourceConfig, host_name};
 pub use spool::{SpoolConfig, WhenFull};
 

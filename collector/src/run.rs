@@ -120,7 +120,7 @@ impl Collector {
         let source = (*sources.own().source()).clone();
         tracing::info!(
             ?source, state_dir = %state_dir.path().display(), streams = remembered.len(),
-            version = env!("CARGO_PKG_VERSION"), "starting"
+            compressed = config.ship.compresses(), version = env!("CARGO_PKG_VERSION"), "starting"
         );
         let listener =
             match config.http.listen.as_str() {

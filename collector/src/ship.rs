@@ -8,20 +8,23 @@ mod backlog;
 mod backoff;
 mod compatible;
 mod connection;
+mod outgoing;
 mod unacked;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::{Instant, sleep, sleep_until},
 };
 use trunkline_forward::client::{Client, Event};
-use trunkline_record::{chunk_id, message};
+use trunkline_record::{chunk_id, message_around};
 
 pub(crate) use self::connection::client_config;
-use self::{backlog::Backlog, compatible::Compatible, unacked::Acknowledged};
+use self::{
+    backlog::Backlog, compatible::Compatible, outgoing::Outgoing, unacked::Acknowledged,
+};
 pub use self::{
     backoff::Backoff,
     connection::{Upstreams, Wire},
@@ -247,14 +250,13 @@ impl Ship {
             self.established(address, failures);
         }
         let mut incoming = BytesMut::with_capacity(READ_SIZE);
-        let mut out = Vec::new();
-        let (mut written, mut unflushed) = (0, false);
+        let mut out = Outgoing::default();
+        let mut unflushed = false;
         let mut composed = false;
         while !self.is_done() {
-            if written == out.len() && client.is_established() && !(composed && self.one_message) {
+            if out.is_empty() && client.is_established() && !(composed && self.one_message) {
                 self.compose(&mut out)?;
                 composed |= !out.is_empty();
-                written = 0;
             }
             let shaken = client.is_established();
             let late = match self.backlog.waiting_since() {
@@ -266,10 +268,9 @@ impl Ship {
             let tick_at = self.ticked + TICK;
             tokio::select! {
                 () = sleep_until(tick_at), if self.backlog.has_spool() => self.tick(),
-                count = push(&mut writer, &out[written..]), if written < out.len() || unflushed => {
+                count = push(&mut writer, &mut out), if !out.is_empty() || unflushed => {
                     let count = count?;
                     unflushed = count > 0;
-                    written += count;
                     self.metrics.shipped_bytes.inc_by(count as u64);
                 }
                 count = reader.read_buf(&mut incoming) => {
@@ -278,7 +279,7 @@ impl Ship {
                     }
                     while let Some(event) = client.receive(&mut incoming)? {
                         match event {
-                            Event::Helo(answer) => out.extend_from_slice(&answer),
+                            Event::Helo(answer) => out.push(answer.into()),
                             Event::Established { keepalive } => {
                                 self.established(address, failures);
                                 self.one_message |= !keepalive;
@@ -320,10 +321,7 @@ impl Ship {
     }
 
     /// Puts the next messages into `out`.
-    fn compose(&mut self, out: &mut Vec<u8>) -> Result<(), Lost> {
-        out.clear();
-        // A message with a very long record is rare: its memory is given back.
-        out.shrink_to(4 * WRITE_SIZE);
+    fn compose(&mut self, out: &mut Outgoing) -> Result<(), Lost> {
         let now = std::time::Instant::now();
         while out.len() < WRITE_SIZE
             && let Some(chunk) = self.backlog.send(now)
@@ -340,11 +338,20 @@ impl Ship {
                 continue;
             }
             if let Some(compatible) = &mut self.compatible {
-                compatible.write(chunk, self.one_message, out)?;
+                let mut messages = Vec::new();
+                compatible.write(chunk, self.one_message, &mut messages)?;
+                out.push(messages.into());
             } else {
                 let (stream, source) = (&chunk.stream, &chunk.source);
                 let acked = Some(stream.acked());
-                message(TAG, &stream.id, source, &stream.path, acked, &chunk.sealed, out);
+                let (path, sealed, mut around) = (&stream.path, &chunk.sealed, Vec::new());
+                let at =
+                    message_around(TAG, &stream.id, source, path, acked, sealed, &mut around);
+                let mut head = Bytes::from(around);
+                let tail = head.split_off(at);
+                for piece in [head, sealed.entries.clone(), tail] {
+                    out.push(piece);
+                }
             }
             if self.one_message {
                 break;
@@ -404,9 +411,9 @@ impl Destination for Ship {
     }
 }
 
-/// Writes some of the bytes; without any it flushes, since TLS may hold back what it was given. May be dropped while it waits.
-async fn push(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<usize> {
-    if bytes.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(bytes).await }
+/// Writes some of what is there; with nothing there it flushes, since TLS may hold back what it was given. May be dropped while it waits.
+async fn push(writer: &mut (impl AsyncWrite + Unpin), out: &mut Outgoing) -> io::Result<usize> {
+    if out.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write_buf(out).await }
 }
 
 /// Failures to connect in a row: the first is logged, and then one from time to time.

@@ -23,6 +23,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use trunkline_forward::{Compression, Compressor};
 use trunkline_record::{Source, StreamId};
 
 use self::{
@@ -71,6 +72,8 @@ pub struct Spool {
     dirty: Vec<Arc<File>>,
     failed_at: Option<Instant>,
     buffer: Vec<u8>,
+    /// For entries that travel as they are: a disk has less room than a socket.
+    compressor: Compressor,
     metrics: SpoolMetrics,
 }
 
@@ -137,16 +140,27 @@ impl Spool {
         }
         let mut frame = std::mem::take(&mut self.buffer);
         frame.clear();
-        let put = if frame::encode(&Head::of(chunk), &chunk.sealed.entries, &mut frame) {
-            self.put_frame(&frame, now)
-        } else {
-            Err(Refused::Full)
+        let put = match self.encode(chunk, &mut frame) {
+            Ok(true) => self.put_frame(&frame, now),
+            Ok(false) => Err(Refused::Full),
+            Err(error) => self.failed_to_write(&error, now),
         };
         // A frame with a very long record is rare: its memory is given back.
         frame.shrink_to(4 << 20);
         self.buffer = frame;
         self.show();
         put
+    }
+
+    /// Appends the forward chunk's frame; false where one can't be as large.
+    fn encode(&mut self, chunk: &Chunk, frame: &mut Vec<u8>) -> io::Result<bool> {
+        let (head, sealed) = (Head::of(chunk), &chunk.sealed);
+        if sealed.compression == Compression::Zstd || sealed.entries.is_empty() {
+            return Ok(frame::encode(&head, &sealed.entries, frame));
+        }
+        let mut body = Vec::new();
+        self.compressor.compress(&sealed.entries, &mut body).map_err(io::Error::other)?;
+        Ok(frame::encode(&head, &body, frame))
     }
 
     fn put_frame(&mut self, frame: &[u8], now: Instant) -> Result<(), Refused> {
@@ -166,31 +180,29 @@ impl Spool {
 
     /// Appends to the last segment, or begins one.
     fn write(&mut self, frame: &[u8], now: Instant) -> Result<(), Refused> {
-        let written = self.try_write(frame);
-        let failing = self.metrics.failing.swap(written.is_err(), Relaxed);
-        match written {
-            Ok(()) => {
-                if failing {
-                    tracing::info!(dir = %self.dir.display(), "spool written again");
-                }
-                self.failed_at = None;
-                self.metrics.written.inc();
-                Ok(())
-            }
-            Err(error) => {
-                if !failing {
-                    tracing::error!(
-                        dir = %self.dir.display(), %error,
-                        "spool can't be written; reading waits for acks meanwhile"
-                    );
-                }
-                self.metrics.failures.inc();
-                self.failed_at = Some(now);
-                // The next attempt begins a segment of its own.
-                self.writer = None;
-                Err(Refused::Failed)
-            }
+        if let Err(error) = self.try_write(frame) {
+            // The next attempt begins a segment of its own.
+            self.writer = None;
+            return self.failed_to_write(&error, now);
         }
+        if self.metrics.failing.swap(false, Relaxed) {
+            tracing::info!(dir = %self.dir.display(), "spool written again");
+        }
+        self.failed_at = None;
+        self.metrics.written.inc();
+        Ok(())
+    }
+
+    fn failed_to_write(&mut self, error: &io::Error, now: Instant) -> Result<(), Refused> {
+        if !self.metrics.failing.swap(true, Relaxed) {
+            tracing::error!(
+                dir = %self.dir.display(), %error,
+                "spool can't be written; reading waits for acks meanwhile"
+            );
+        }
+        self.metrics.failures.inc();
+        self.failed_at = Some(now);
+        Err(Refused::Failed)
     }
 
     fn try_write(&mut self, frame: &[u8]) -> io::Result<()> {

@@ -27,7 +27,7 @@ use std::{
 };
 
 use tokio_util::sync::CancellationToken;
-use trunkline_record::{ChunkBuilder, ChunkLimits};
+use trunkline_record::{ChunkBuilder, ChunkLimits, LEVEL};
 
 pub use discover::{Scan, Seen, scan};
 pub use there::still_there;
@@ -144,7 +144,11 @@ impl Tail {
             packed: VecDeque::new(),
             said: BTreeMap::new(),
             buffer: ReadBuffer::new(size(config.tail.read_buffer), size(config.tail.max_record)),
-            builder: ChunkBuilder::new(ChunkLimits { bytes: chunk, ..ChunkLimits::default() }),
+            builder: ChunkBuilder::new(ChunkLimits {
+                bytes: chunk,
+                level: config.ship.compresses().then_some(LEVEL),
+                ..ChunkLimits::default()
+            }),
         }
     }
 

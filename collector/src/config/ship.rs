@@ -1,6 +1,6 @@
 //! `[ship]`: where forward chunks go, and how this collector proves who it is.
 
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{fmt, io, net::IpAddr, path::PathBuf, time::Duration};
 
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,9 @@ pub struct ShipConfig {
     pub address: Addresses,
     /// What listens there.
     pub mode: Mode,
-    /// How many compressed bytes may be sent and not acknowledged.
+    /// Whether forward chunks are compressed.
+    pub compression: ShipCompression,
+    /// How many bytes of forward chunks, as they are sent, may be sent and not acknowledged.
     pub window: ByteSize,
     /// Limit for resolving the name, connecting and shaking hands.
     #[serde(with = "humantime_serde")]
@@ -67,6 +69,18 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
 }
 
+/// `ship.compression`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ShipCompression {
+    /// Unless all receivers are on this machine.
+    Auto,
+    /// With zstd.
+    Zstd,
+    /// Not at all.
+    None,
+}
+
 /// One `host:port` or several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -82,6 +96,7 @@ impl Default for ShipConfig {
         Self {
             address: Addresses::One("127.0.0.1:24224".to_owned()),
             mode: Mode::Trunkline,
+            compression: ShipCompression::Auto,
             window: ByteSize::mib(8),
             connect_timeout: Duration::from_secs(10),
             ack_timeout: Duration::from_secs(30),
@@ -172,6 +187,15 @@ impl ShipConfig {
         Ok(())
     }
 
+    /// Whether forward chunks are compressed. Between two processes of one machine it costs both sides more than it saves.
+    pub fn compresses(&self) -> bool {
+        match self.compression {
+            ShipCompression::Auto => !self.address.all().iter().all(|name| is_here(name)),
+            ShipCompression::Zstd => true,
+            ShipCompression::None => false,
+        }
+    }
+
     /// Who this collector is for the ingester; nobody without a shared key.
     ///
     /// # Errors
@@ -204,8 +228,39 @@ fn secret(value: Option<&Secret>, file: Option<&PathBuf>) -> io::Result<Option<V
     }
 }
 
+/// Whether a `host:port` is on this machine, by its name alone.
+fn is_here(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
 fn names_host_and_port(address: &str) -> bool {
     address
         .rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|p| p != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_on_this_machine_is_not_compressed_unless_it_is_said() {
+        use ShipCompression::{Auto, None, Zstd};
+        let check = |compression, addresses: &[&str], expected| {
+            let all = addresses.iter().map(|&address| address.to_owned()).collect();
+            let address = Addresses::Several(all);
+            let config = ShipConfig { compression, address, ..ShipConfig::default() };
+            assert_eq!(config.compresses(), expected, "{compression:?} {addresses:?}");
+        };
+        check(Auto, &["127.0.0.1:24224"], false);
+        check(Auto, &["LOCALHOST:1", "[::1]:1", "127.3.2.1:1", "[::ffff:127.0.0.1]:1"], false);
+        check(Auto, &["127.0.0.1:1", "ingester:1"], true);
+        check(Auto, &["10.0.0.1:1"], true);
+        check(Auto, &["localhost.example:1"], true);
+        check(Auto, &["0.0.0.0:1"], true);
+        check(Zstd, &["127.0.0.1:1"], true);
+        check(None, &["ingester:1"], false);
+    }
 }

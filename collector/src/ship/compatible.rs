@@ -49,7 +49,7 @@ impl Compatible {
     /// When its entries can't be read, which nothing but a fault of this program makes them.
     pub fn write(&mut self, chunk: &Chunk, one: bool, out: &mut Vec<u8>) -> Result<(), MapError> {
         let Chunk { stream, source, sealed } = chunk;
-        let entries = self.inflater.inflate(Compression::Zstd, &sealed.entries)?;
+        let entries = self.inflater.inflate(sealed.compression, &sealed.entries)?;
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since.as_micros()).unwrap_or_default();
         let parts = FullRecords::new(&stream.id, source, &stream.path, now).parts(entries)?;

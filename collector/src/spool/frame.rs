@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! magic "TLS1" | u32 length of head | u32 length of body | u32 CRC of body | u32 CRC of all this and the head
-//! head: JSON   | body: the forward chunk's entries, compressed as they travel
+//! head: JSON   | body: the forward chunk's entries, compressed with zstd
 //! ```
 //!
 //! One without records, and with an empty body, says how far a stream was dropped.
@@ -11,6 +11,7 @@
 //! still known whose it was, and where the next frame begins.
 
 use serde::{Deserialize, Serialize};
+use trunkline_forward::Compression;
 use trunkline_record::{SealedChunk, Source};
 
 use crate::{
@@ -147,13 +148,13 @@ impl Head {
     /// The forward chunk's content.
     pub fn sealed(&self, entries: Vec<u8>) -> SealedChunk {
         let Self { from, to, records, rejected, .. } = *self;
-        SealedChunk { from, to, records, rejected, entries }
+        let compression = Compression::Zstd;
+        SealedChunk { from, to, records, rejected, compression, entries: entries.into() }
     }
 
     /// In the place of a forward chunk that is dropped: nothing, and how far that was.
     pub fn end(&self) -> SealedChunk {
-        let to = self.to;
-        SealedChunk { from: to, to, records: 0, rejected: 0, entries: Vec::new() }
+        Self { from: self.to, records: 0, rejected: 0, ..self.clone() }.sealed(Vec::new())
     }
 
     /// Records of both kinds.

@@ -14,7 +14,8 @@ use std::{
     time::SystemTime,
 };
 
-use trunkline_record::StreamId;
+use trunkline_forward::Compressor;
+use trunkline_record::{LEVEL, StreamId};
 
 use super::{
     Spool,
@@ -107,6 +108,7 @@ impl Spool {
             dirty: Vec::new(),
             failed_at: None,
             buffer: Vec::new(),
+            compressor: Compressor::new(LEVEL),
             metrics,
         };
         if damaged {

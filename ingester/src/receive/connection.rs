@@ -28,6 +28,9 @@ const MAX_UNANSWERED: usize = 256;
 /// the whole read that it came in; and it is allocated only when there is something to read, so an idle connection holds none.
 const READ: RangeInclusive<usize> = (4 << 10)..=(256 << 10);
 
+/// What is read behind a long message, so that the next one's length comes with it.
+const AHEAD: usize = 4 << 10;
+
 /// How long a peer may take to end its side after a stop, once it has all its acks.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -158,10 +161,11 @@ impl Connection<'_> {
                     std::future::pending().await
                 }
             };
+            let long = make_room(&mut buf, server.announced());
             let read = tokio::select! {
                 () = closing.cancelled() => return Ok(()),
                 () = overdue => return Err(Refusal::MessageTimeout(context.message_timeout).into()),
-                read = reader.read(&mut buf, room) => read.map_err(End::Io)?,
+                read = reader.read(&mut buf, long.unwrap_or(room)) => read.map_err(End::Io)?,
             };
             match read {
                 0 if unfinished => return Err(Refusal::Truncated.into()),
@@ -170,7 +174,8 @@ impl Connection<'_> {
                 _ => {}
             }
             context.metrics.bytes.inc_by(read as u64);
-            room = next_room(room, read);
+            // It says its length in its first bytes, and so will the next one.
+            room = if long.is_some() { *READ.start() } else { next_room(room, read) };
         }
     }
 
@@ -290,6 +295,22 @@ impl Share {
     }
 }
 
+/// Gives a message that is longer than a read memory of its own length, so that it is read straight into what is kept; answers how much
+/// there is to read then. One that says its length only bit by bit gets twice as much each time.
+fn make_room(buf: &mut BytesMut, announced: u64) -> Option<usize> {
+    // Bounded by the largest message.
+    let announced = usize::try_from(announced).ok()?;
+    if announced <= *READ.end() {
+        return None;
+    }
+    if buf.capacity() < announced.max(buf.len() + 1) {
+        let mut whole = BytesMut::with_capacity((announced + AHEAD).max(buf.len() * 2));
+        whole.extend_from_slice(buf);
+        *buf = whole;
+    }
+    Some(buf.capacity() - buf.len())
+}
+
 /// More after a read that took all there was, less after one that hardly took any.
 fn next_room(room: usize, read: usize) -> usize {
     let next = match read {
@@ -298,4 +319,42 @@ fn next_room(room: usize, read: usize) -> usize {
         _ => room,
     };
     next.clamp(*READ.start(), *READ.end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_gets_memory_of_its_own_length_at_once() {
+        let (length, begun) = (3 << 20, vec![7; 100]);
+        let mut buf = BytesMut::from(&begun[..]);
+        let room = make_room(&mut buf, length as u64).unwrap();
+        assert_eq!(buf, begun);
+        assert_eq!((buf.capacity(), room), (length + AHEAD, length + AHEAD - begun.len()));
+        let at = buf.as_ptr();
+        buf.resize(length - 1, 7);
+        assert_eq!(make_room(&mut buf, length as u64), Some(AHEAD + 1));
+        assert_eq!(buf.as_ptr(), at, "read straight into it");
+    }
+
+    #[test]
+    fn one_whose_length_shows_bit_by_bit_is_not_copied_for_each_bit() {
+        let (mut buf, mut moves) = (BytesMut::zeroed(*READ.end() + 1), 0);
+        while buf.len() < 16 << 20 {
+            let before = buf.capacity();
+            let announced = buf.len() as u64 + 1;
+            let room = make_room(&mut buf, announced).unwrap();
+            moves += usize::from(buf.capacity() != before);
+            buf.resize(buf.len() + room.min(5_000), 0);
+        }
+        assert!(moves < 8, "{moves}");
+    }
+
+    #[test]
+    fn a_short_message_takes_what_a_read_takes() {
+        let mut buf = BytesMut::new();
+        assert_eq!(make_room(&mut buf, *READ.end() as u64), None);
+        assert_eq!(buf.capacity(), 0);
+    }
 }

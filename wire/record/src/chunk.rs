@@ -4,6 +4,7 @@ mod sessions;
 
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use trunkline_forward::msgpack::{
     write_array, write_bin, write_int, write_map, write_str, write_uint,
 };
@@ -28,20 +29,26 @@ pub(crate) const KEY_REASON: u8 = b'!';
 /// Key of the number of a record's source, where it isn't its chunk's; see [`ChunkBuilder::set_source`].
 pub(crate) const KEY_SOURCE: u8 = b'$';
 
+/// The zstd level that fits logs: −2 costs a fifth less CPU than 1 and leaves a sixth more bytes.
+pub const LEVEL: i32 = -2;
+
+/// Room in a new chunk for the record that fills it, which is the last one that fits.
+const LAST: usize = 4 << 10;
+
 /// When a chunk is full.
 #[derive(Debug, Clone, Copy)]
 pub struct ChunkLimits {
     /// Bytes of entries before compression; the record that passes it is the chunk's last.
     pub bytes: usize,
-    /// The zstd level that entries are compressed with. On logs −2 costs a fifth less CPU than 1 and leaves a sixth more bytes.
-    pub level: i32,
+    /// The zstd level that entries are compressed with; `None` leaves them as they are.
+    pub level: Option<i32>,
     /// How many of a rejected record's bytes are kept.
     pub max_raw: usize,
 }
 
 impl Default for ChunkLimits {
     fn default() -> Self {
-        Self { bytes: 1 << 20, level: -2, max_raw: 64 << 10 }
+        Self { bytes: 1 << 20, level: Some(LEVEL), max_raw: 64 << 10 }
     }
 }
 
@@ -49,7 +56,7 @@ impl Default for ChunkLimits {
 #[derive(Debug)]
 pub struct ChunkBuilder {
     limits: ChunkLimits,
-    compressor: Compressor,
+    compressor: Option<Compressor>,
     entries: Vec<u8>,
     /// Room to compress into. A chunk takes a tenth of what zstd wants to have, so it gets memory of its own size afterwards, and
     /// no pages are asked for and given back for each.
@@ -73,8 +80,10 @@ pub struct SealedChunk {
     pub records: u32,
     /// Rejected records in it.
     pub rejected: u32,
-    /// The packed entries, compressed with zstd.
-    pub entries: Vec<u8>,
+    /// How the entries are compressed.
+    pub compression: Compression,
+    /// The packed entries.
+    pub entries: Bytes,
 }
 
 impl ChunkBuilder {
@@ -82,7 +91,7 @@ impl ChunkBuilder {
     pub fn new(limits: ChunkLimits) -> Self {
         Self {
             limits,
-            compressor: Compressor::new(limits.level),
+            compressor: limits.level.map(Compressor::new),
             entries: Vec::new(),
             compressed: Vec::new(),
             from: 0,
@@ -166,14 +175,28 @@ impl ChunkBuilder {
     /// # Errors
     /// When zstd can't compress, which only a lack of memory makes it say.
     pub fn finish(&mut self, to: u64) -> Result<SealedChunk, Error> {
-        self.compressed.clear();
-        // After a record that was larger than a chunk.
-        self.compressed.shrink_to(self.limits.bytes.saturating_mul(2));
-        self.compressor.compress(&self.entries, &mut self.compressed)?;
-        let entries = self.compressed.as_slice().into();
+        let (compression, entries) = match &mut self.compressor {
+            Some(compressor) => {
+                self.compressed.clear();
+                // After a record that was larger than a chunk.
+                self.compressed.shrink_to(self.limits.bytes.saturating_mul(2));
+                compressor.compress(&self.entries, &mut self.compressed)?;
+                (Compression::Zstd, Bytes::copy_from_slice(&self.compressed))
+            }
+            None => (Compression::None, self.take_entries()),
+        };
         let (from, records, rejected) = (self.from, self.records, self.rejected);
         self.begin(to);
-        Ok(SealedChunk { from, to, records, rejected, entries })
+        Ok(SealedChunk { from, to, records, rejected, compression, entries })
+    }
+
+    /// The entries as they are, in memory of about their own size: a full chunk takes what it was written to along.
+    fn take_entries(&mut self) -> Bytes {
+        if self.entries.len() < self.entries.capacity() / 8 * 7 {
+            return Bytes::copy_from_slice(&self.entries);
+        }
+        let room = self.limits.bytes.saturating_add(LAST);
+        std::mem::replace(&mut self.entries, Vec::with_capacity(room)).into()
     }
 
     fn flow(&self) -> ControlFlow<()> {
@@ -359,17 +382,46 @@ pub fn message(
     chunk: &SealedChunk,
     out: &mut Vec<u8>,
 ) {
+    packed(tag, stream, source, path, acked, chunk, |message| message.write(out));
+}
+
+/// Appends all of that message but the entries; answers at which byte of `out` they belong.
+pub fn message_around(
+    tag: &str,
+    stream: &StreamId,
+    source: &Source,
+    path: &str,
+    acked: Option<u64>,
+    chunk: &SealedChunk,
+    out: &mut Vec<u8>,
+) -> usize {
+    packed(tag, stream, source, path, acked, chunk, |message| {
+        message.write_head(out);
+        let at = out.len();
+        message.write_tail(out);
+        at
+    })
+}
+
+fn packed<T>(
+    tag: &str,
+    stream: &StreamId,
+    source: &Source,
+    path: &str,
+    acked: Option<u64>,
+    chunk: &SealedChunk,
+    write: impl FnOnce(&PackedForward<'_>) -> T,
+) -> T {
     let mut own = Vec::with_capacity(256);
     header::write(&mut own, stream, (chunk.from, chunk.to, acked), source, path);
-    PackedForward {
+    write(&PackedForward {
         tag,
         entries: &chunk.entries,
-        compression: Compression::Zstd,
+        compression: chunk.compression,
         size: u64::from(chunk.records) + u64::from(chunk.rejected),
         chunk: &chunk_id(stream, chunk.from, chunk.to),
         own: Some((header::OPTION, &own)),
-    }
-    .write(out);
+    })
 }
 
 // Every column of text is in one of the groups, once.

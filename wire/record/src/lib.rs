@@ -36,7 +36,9 @@ mod timestamp;
 mod typed;
 mod zone;
 
-pub use chunk::{ChunkBuilder, ChunkLimits, SealedChunk, chunk_id, message};
+pub use chunk::{
+    ChunkBuilder, ChunkLimits, LEVEL, SealedChunk, chunk_id, message, message_around,
+};
 pub use column::{Column, Kind};
 pub use full::{FullRecords, PART_MAX, Part};
 pub use header::{ChunkHeader, HeaderError};

@@ -15,7 +15,7 @@ use trunkline_collector::{
     outbox::{Chunk, Inbox},
     streams::{Stream, Streams},
 };
-use trunkline_forward::{Compression, Inflater};
+use trunkline_forward::Inflater;
 use trunkline_record::{ChunkHeader, StreamId, event::write_events};
 
 use crate::given::GIVEN;
@@ -176,7 +176,7 @@ impl ToHost {
             path: Some(stream.path.clone()),
         };
         self.events.clear();
-        let entries = self.inflater.inflate(Compression::Zstd, &sealed.entries);
+        let entries = self.inflater.inflate(sealed.compression, &sealed.entries);
         let written = entries.map_err(|error| error.to_string()).and_then(|entries| {
             write_events(&header, entries, &mut self.events).map_err(|error| error.to_string())
         });

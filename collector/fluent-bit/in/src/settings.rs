@@ -14,7 +14,7 @@ use figment::{
     providers::{Format as _, Serialized, Toml},
     value::Value,
 };
-use trunkline_collector::config::{Config, SpoolConfig};
+use trunkline_collector::config::{Config, ShipCompression, SpoolConfig};
 
 /// The settings that are texts, durations and sizes among them.
 const TEXTS: [&str; 29] = [
@@ -113,6 +113,8 @@ impl Settings {
         let named = file.clone().unwrap_or_else(|| "properties".into());
         let mut config = Config::extract(figment, &named)?;
         config.spool = SpoolConfig::default();
+        // They go no further than to the host.
+        config.ship.compression = ShipCompression::None;
         config.shutdown_grace = std::time::Duration::ZERO;
         let queue = match property("queue") {
             Some(text) => text.parse().map_err(|error| anyhow!("queue: {text:?}: {error}"))?,

@@ -13,7 +13,7 @@ use trunkline_forward::{
     msgpack::{write_array, write_bin, write_map, write_str},
 };
 use trunkline_record::{
-    ChunkBuilder, ChunkHeader, ChunkLimits, Source, chunk_id,
+    ChunkBuilder, ChunkHeader, ChunkLimits, LEVEL, Source, chunk_id,
     event::{EventReader, Mark},
     message,
 };
@@ -68,13 +68,12 @@ struct Run<'a> {
 impl Converter {
     /// With what an instance's properties say.
     pub fn new(source: Source, route: Option<Vec<u8>>) -> Self {
-        let limits = ChunkLimits::default();
         Self {
             source,
             route,
             events: EventReader::default(),
-            builder: ChunkBuilder::new(limits),
-            compressor: Compressor::new(limits.level),
+            builder: ChunkBuilder::new(ChunkLimits::default()),
+            compressor: Compressor::new(LEVEL),
             others: Others::default(),
         }
     }

@@ -183,3 +183,21 @@ async fn where_the_spool_cannot_be_written_files_wait_until_it_can() {
     all_arrives_once(&scene, &written).await;
     running.stop().await;
 }
+
+/// Entries that travel as they are.
+#[tokio::test]
+async fn what_is_not_compressed_on_its_way_is_compressed_in_the_spool() {
+    let mut scene = scene(ByteSize::mib(16)).await;
+    scene.config.ship.compression = ShipCompression::None;
+    let running = Running::start(scene.config.clone());
+    let (path, mut written) = (scene.path("a.csv"), Written::new());
+    write(&mut written, path.clone(), (0..5000).map(|n| format!("message {n}")).collect());
+    wait("all of it to be in the spool", || is_spooled(&scene.config, &path)).await;
+    let (spool, log) = (size(&scene.config.state_dir.join("spool")), fs::metadata(&path).unwrap());
+    assert!(spool > 0 && spool < log.len() / 2, "{spool} of {}", log.len());
+    running.kill().await;
+    let running = Running::start(scene.config.clone());
+    scene.receiver.decide(|_| Fate::Ack);
+    all_arrives_once(&scene, &written).await;
+    running.stop().await;
+}

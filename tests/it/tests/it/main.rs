@@ -7,6 +7,7 @@ mod authority;
 mod bad_input;
 mod community;
 mod compatible;
+mod compression;
 mod console;
 mod corpus;
 mod database_tls;
