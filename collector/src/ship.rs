@@ -22,9 +22,7 @@ use trunkline_forward::client::{Client, Event};
 use trunkline_record::{chunk_id, message_around};
 
 pub(crate) use self::connection::client_config;
-use self::{
-    backlog::Backlog, compatible::Compatible, outgoing::Outgoing, unacked::Acknowledged,
-};
+use self::{backlog::Backlog, compatible::Compatible, outgoing::Outgoing, unacked::Acknowledged};
 pub use self::{
     backoff::Backoff,
     connection::{Upstreams, Wire},
@@ -345,8 +343,7 @@ impl Ship {
                 let (stream, source) = (&chunk.stream, &chunk.source);
                 let acked = Some(stream.acked());
                 let (path, sealed, mut around) = (&stream.path, &chunk.sealed, Vec::new());
-                let at =
-                    message_around(TAG, &stream.id, source, path, acked, sealed, &mut around);
+                let at = message_around(TAG, &stream.id, source, path, acked, sealed, &mut around);
                 let mut head = Bytes::from(around);
                 let tail = head.split_off(at);
                 for piece in [head, sealed.entries.clone(), tail] {

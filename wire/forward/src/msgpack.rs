@@ -147,21 +147,14 @@ impl<'a> Reader<'a> {
 
     /// What hasn't been read.
     #[inline]
-    pub fn rest(&self) -> &'a [u8] {
+    fn rest(&self) -> &'a [u8] {
         self.buf.get(self.at..).unwrap_or_default()
-    }
-
-    /// The next value if it is a string of one byte; it isn't read.
-    #[inline]
-    pub fn peek_letter(&self) -> Option<u8> {
-        let &[0xa1, letter] = self.rest().first_chunk::<2>()? else { return None };
-        Some(letter)
     }
 
     /// The next value if it is a string of one byte; otherwise nothing is read.
     #[inline]
     pub fn read_letter(&mut self) -> Option<u8> {
-        let letter = self.peek_letter()?;
+        let &[0xa1, letter] = self.rest().first_chunk::<2>()? else { return None };
         self.at += 2;
         Some(letter)
     }

@@ -12,7 +12,8 @@ use trunkline_forward::{Compression, Compressor, Error, EventTime, PackedForward
 
 use crate::{Column, Kind, LogRecord, Rejected, Sink, Source, StreamId, Table, Timestamp, header};
 
-use sessions::Sessions;
+pub(crate) use sessions::PLACES as MOST_SESSIONS;
+use sessions::{Says, Sessions};
 
 /// Key of a record's position in Trunkline's own forward chunks.
 pub(crate) const KEY_POSITION: u8 = b'@';
@@ -26,6 +27,11 @@ pub(crate) const KEY_SEVERITY_AS_WRITTEN: u8 = b'w';
 pub(crate) const KEY_RAW: u8 = b'r';
 /// See [`KEY_RAW`].
 pub(crate) const KEY_REASON: u8 = b'!';
+/// Key of the number under which the chunk's later records refer to what this record says of its session, [`Column::OF_SESSION`]. A number
+/// that is given again stands for the newer one.
+pub(crate) const KEY_SESSION_NUMBER: u8 = b'&';
+/// Key of such a number, in the place of all that.
+pub(crate) const KEY_SESSION: u8 = b'=';
 /// Key of the number of a record's source, where it isn't its chunk's; see [`ChunkBuilder::set_source`].
 pub(crate) const KEY_SOURCE: u8 = b'$';
 
@@ -89,6 +95,8 @@ pub struct SealedChunk {
 impl ChunkBuilder {
     /// A builder whose first chunk begins at position 0.
     pub fn new(limits: ChunkLimits) -> Self {
+        let mut sessions = Sessions::default();
+        sessions.begin();
         Self {
             limits,
             compressor: limits.level.map(Compressor::new),
@@ -99,13 +107,14 @@ impl ChunkBuilder {
             rejected: 0,
             last_log_time: None,
             source: None,
-            sessions: Sessions::default(),
+            sessions,
         }
     }
 
     /// Starts an empty chunk at this position.
     pub fn begin(&mut self, from: u64) {
         self.entries.clear();
+        self.sessions.begin();
         (self.from, self.records, self.rejected) = (from, 0, 0);
     }
 
@@ -190,13 +199,19 @@ impl ChunkBuilder {
         Ok(SealedChunk { from, to, records, rejected, compression, entries })
     }
 
-    /// The entries as they are, in memory of about their own size: a full chunk takes what it was written to along.
+    /// The entries as they are, in memory of about their own size: a full chunk takes along what it was written to.
     fn take_entries(&mut self) -> Bytes {
-        if self.entries.len() < self.entries.capacity() / 8 * 7 {
+        if !self.is_full() {
             return Bytes::copy_from_slice(&self.entries);
         }
-        let room = self.limits.bytes.saturating_add(LAST);
-        std::mem::replace(&mut self.entries, Vec::with_capacity(room)).into()
+        // As large as what is full.
+        let room = Vec::with_capacity(self.limits.bytes + LAST);
+        let mut entries = std::mem::replace(&mut self.entries, room);
+        // The first one grew, and so does one with a long record.
+        if entries.capacity() > entries.len() + LAST {
+            entries.shrink_to_fit();
+        }
+        entries.into()
     }
 
     fn flow(&self) -> ControlFlow<()> {
@@ -267,8 +282,7 @@ const OF_EVENT: [Column; 12] = [
 /// Appends the entry of a record: its time, and a map of what it has.
 ///
 /// What differs in every record comes first, then what a session's records share, then what happened: so one match of the compressor
-/// covers a session's whole share, where it would need one for each field otherwise. That saves a quarter of the work of compressing, a
-/// third of that of decompressing, and a sixth of the bytes.
+/// covers what two records share of that, where it would need one for each field otherwise.
 #[inline]
 fn write_entry(
     out: &mut Vec<u8>,
@@ -289,17 +303,9 @@ fn write_entry(
     pairs.int(Column::QueryId, record.query_id);
     pairs.texts(record, &[Column::VirtualTransactionId]);
 
-    if let Some(session) = sessions.find(record) {
-        pairs.out.extend_from_slice(session.run());
-        pairs.count += session.pairs;
-    } else {
-        let (from, before) = (pairs.out.len(), pairs.count);
-        pairs.int(Column::ProcessId, record.process_id.map(i64::from));
-        if let Some(time) = record.session_start_time {
-            write_time(pairs.key(Column::SessionStartTime.key()), time);
-        }
-        pairs.texts(record, &OF_SESSION);
-        sessions.remember(record, pairs.out.get(from..).unwrap_or_default(), pairs.count - before);
+    match sessions.find(record) {
+        Some(says) => pairs.session(&says),
+        None => write_session(&mut pairs, sessions, record),
     }
 
     if let Some(source) = source {
@@ -328,6 +334,22 @@ fn write_entry(
     }
 }
 
+/// Appends what a session's records share, where that isn't known by how it was read.
+fn write_session(pairs: &mut Pairs<'_>, sessions: &mut Sessions, record: &LogRecord<'_>) {
+    let (from, before) = (pairs.out.len(), pairs.count);
+    pairs.int(Column::ProcessId, record.process_id.map(i64::from));
+    if let Some(time) = record.session_start_time {
+        write_time(pairs.key(Column::SessionStartTime.key()), time);
+    }
+    pairs.texts(record, &OF_SESSION);
+    let run = pairs.out.get(from..).unwrap_or_default();
+    if let Some(says) = sessions.written(record, run, pairs.count - before) {
+        pairs.out.truncate(from);
+        pairs.count = before;
+        pairs.session(&says);
+    }
+}
+
 /// The pairs of a map, and how many there are.
 struct Pairs<'o> {
     out: &'o mut Vec<u8>,
@@ -341,6 +363,18 @@ impl Pairs<'_> {
         self.count += 1;
         write_key(self.out, key);
         self.out
+    }
+
+    #[inline]
+    fn session(&mut self, says: &Says<'_>) {
+        match *says {
+            Says::Number(number) => write_uint(self.key(KEY_SESSION), number.into()),
+            Says::All(run, pairs, number) => {
+                self.out.extend_from_slice(run);
+                self.count += pairs;
+                write_uint(self.key(KEY_SESSION_NUMBER), number.into());
+            }
+        }
     }
 
     #[inline]

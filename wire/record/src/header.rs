@@ -9,8 +9,10 @@ use crate::{Source, StreamId};
 
 /// The option's key.
 pub(crate) const OPTION: &str = "trunkline";
-/// The version of the table of keys.
-const VERSION: u64 = 1;
+/// The version of the table of keys, and of the entries': since 2 records may say their session by a number.
+const VERSION: u64 = 2;
+/// The oldest that is read; its entries are such as are read anyway.
+const OLDEST: u64 = 1;
 
 /// What a forward chunk says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub enum HeaderError {
     #[error(transparent)]
     Forward(#[from] Error),
     /// A sender newer than this receiver.
-    #[error("chunk header of version {0}, only {VERSION} is known")]
+    #[error("chunk header of version {0}, {OLDEST} to {VERSION} are known")]
     Version(u64),
     /// A key's value has the wrong type, or the key is missing.
     #[error("chunk header without a valid {0}")]
@@ -89,7 +91,7 @@ impl ChunkHeader {
             }
         }
         match version {
-            Some(VERSION) => {}
+            Some(OLDEST..=VERSION) => {}
             Some(other) => return Err(HeaderError::Version(other)),
             None => return Err(HeaderError::Key("v")),
         }

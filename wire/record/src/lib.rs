@@ -36,9 +36,7 @@ mod timestamp;
 mod typed;
 mod zone;
 
-pub use chunk::{
-    ChunkBuilder, ChunkLimits, LEVEL, SealedChunk, chunk_id, message, message_around,
-};
+pub use chunk::{ChunkBuilder, ChunkLimits, LEVEL, SealedChunk, chunk_id, message, message_around};
 pub use column::{Column, Kind};
 pub use full::{FullRecords, PART_MAX, Part};
 pub use header::{ChunkHeader, HeaderError};

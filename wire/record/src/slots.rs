@@ -6,7 +6,8 @@ use trunkline_forward::msgpack::{ReadError, Reader, Value};
 use trunkline_forward::{EntryReader, Error, EventTime};
 
 use crate::chunk::{
-    KEY_EXTRA, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SEVERITY_AS_WRITTEN, KEY_SOURCE, KEY_TABLE,
+    KEY_EXTRA, KEY_POSITION, KEY_RAW, KEY_REASON, KEY_SESSION, KEY_SESSION_NUMBER,
+    KEY_SEVERITY_AS_WRITTEN, KEY_SOURCE, KEY_TABLE,
 };
 use crate::{Column, Kind, Severity, Table};
 
@@ -117,20 +118,13 @@ impl<'a> RecordSlots<'a> {
         self.source = None;
         (self.table, self.severity_as_written, self.extra) = (Table::Postgres, None, None);
         self.session = None;
-        let (mut left, mut is_scattered) = (pairs, false);
-        while left > 0 {
+        let (mut refers, mut announces) = (None, None);
+        for _ in 0..pairs {
             let Some(key) = reader.read_letter() else {
                 return Err(MapError::Key(format!("{:?}", reader.read()?)));
             };
-            if key == sessions::FIRST {
-                is_scattered |= self.session.is_some();
-                left -= self.read_run(reader, left)?;
-                continue;
-            }
-            left -= 1;
             if let Some(column) = Column::from_key(key) {
                 self.read_value(column, reader)?;
-                is_scattered |= sessions::has(column);
                 continue;
             }
             if key == KEY_POSITION
@@ -139,9 +133,19 @@ impl<'a> RecordSlots<'a> {
                 position = Some(value).filter(|value| *value >= 0);
                 continue;
             }
+            if key == KEY_SESSION
+                && let Some(number) = reader.read_integer()
+            {
+                refers = Some(u64::try_from(number).map_err(|_| MapError::Value("session"))?);
+                continue;
+            }
             let value = reader.read()?;
             match key {
                 KEY_POSITION => position = value.integer().filter(|value| *value >= 0),
+                KEY_SESSION => refers = Some(value.unsigned().ok_or(MapError::Value("session"))?),
+                KEY_SESSION_NUMBER => {
+                    announces = Some(value.unsigned().ok_or(MapError::Value("session"))?);
+                }
                 KEY_SOURCE => {
                     let source = value.unsigned().ok_or(MapError::Value("source"))?;
                     self.source = Some(source);
@@ -157,8 +161,11 @@ impl<'a> RecordSlots<'a> {
                 key => return Err(MapError::Key(char::from(key).to_string())),
             }
         }
-        if is_scattered {
-            self.session = None;
+        match (refers, announces) {
+            (None, None) => {}
+            (Some(number), None) => self.refer(number)?,
+            (None, Some(number)) => self.announce(number)?,
+            (Some(_), Some(_)) => return Err(MapError::Value("session")),
         }
         self.position = position.ok_or(MapError::Value("position"))?.cast_unsigned();
         match (raw, reason) {
@@ -194,7 +201,7 @@ impl<'a> RecordSlots<'a> {
         self.extra
     }
 
-    /// A number that two records of one chunk have in common only if they agree in all of [`Column::OF_SESSION`]; `None` where that isn't known.
+    /// A number, from 1, that two records of one chunk have in common only if they agree in all of [`Column::OF_SESSION`]; `None` where that isn't known.
     #[inline]
     pub fn session(&self) -> Option<u32> {
         self.session

@@ -167,18 +167,27 @@ fn chunks_follow_one_another_without_a_gap() {
     assert_eq!(at, log.len() as u64);
 }
 
-#[test]
-fn a_chunk_of_a_newer_sender_is_refused() {
+/// The header of a chunk whose sender is of this version.
+fn of_version(version: u8) -> Result<Option<ChunkHeader>, String> {
     let messages = ship(b"garbage\n", 1 << 20);
     let mut wire = messages[0].options.get("trunkline").unwrap().unwrap().to_vec();
-    let version = wire.iter().position(|byte| *byte == b'v').unwrap() + 1;
-    wire[version] = 2;
+    let at = wire.iter().position(|byte| *byte == b'v').unwrap() + 1;
+    wire[at] = version;
     let mut message = vec![0x93, 0xa1, b't', 0xa0, 0x81, 0xa9];
     message.extend_from_slice(b"trunkline");
     message.extend_from_slice(&wire);
     let message = Message::decode(&message.into()).unwrap();
-    let error = ChunkHeader::from_options(&message.options).unwrap_err();
-    assert_eq!(error.to_string(), "chunk header of version 2, only 1 is known");
+    ChunkHeader::from_options(&message.options).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_chunk_of_an_older_sender_is_read_and_one_of_a_newer_is_refused() {
+    assert_eq!(of_version(1), of_version(2));
+    assert!(matches!(of_version(1), Ok(Some(_))));
+    for version in [0, 3] {
+        let refused = format!("chunk header of version {version}, 1 to 2 are known");
+        assert_eq!(of_version(version), Err(refused));
+    }
 }
 
 proptest! {

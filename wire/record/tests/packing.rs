@@ -1,4 +1,5 @@
-//! What a session's records share is written once and copied from then on: each entry has to be what it is when nothing came before it.
+//! What a session's records share is written once a chunk, and a number in its place from then on: each record has to be read as it was
+//! written, whatever came before it.
 
 #![allow(clippy::unwrap_used)] // a test fails by panicking
 
@@ -6,9 +7,10 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use trunkline_forward::{Compression, Inflater};
+use trunkline_forward::EntryReader;
 use trunkline_record::{
-    ChunkBuilder, ChunkLimits, End, Format, LogRecord, LogSettings, Parser, Rejected, Sink,
+    ChunkBuilder, ChunkLimits, Column, End, Format, LogRecord, LogSettings, Parser, RecordSlots,
+    Rejected, Sink,
 };
 
 /// Fields of csvlog, of which each of a session's comes from a few values, so that some of them are the same from record to record.
@@ -63,34 +65,119 @@ fn parser(zone: &str) -> Parser {
 }
 
 fn builder() -> ChunkBuilder {
-    ChunkBuilder::new(ChunkLimits::default())
+    let limits = ChunkLimits { bytes: usize::MAX, level: None, ..ChunkLimits::default() };
+    ChunkBuilder::new(limits)
 }
 
 fn entries(builder: &mut ChunkBuilder) -> Vec<u8> {
-    let chunk = builder.finish(0).unwrap();
-    Inflater::new(1 << 24).inflate(Compression::Zstd, &chunk.entries).unwrap().to_vec()
+    builder.finish(0).unwrap().entries.to_vec()
+}
+
+/// What is read of each record, and of which session it is.
+fn read(entries: &[u8]) -> Vec<(String, Option<u32>)> {
+    let (mut reader, mut slots) = (EntryReader::new(entries), RecordSlots::new());
+    let mut records = Vec::new();
+    while slots.read(&mut reader).unwrap().is_some() {
+        let values = Column::ALL.map(|column| slots.get(column));
+        let beyond = (slots.position(), slots.extra(), slots.severity_as_written());
+        records.push((format!("{values:?} {beyond:?}"), slots.session()));
+    }
+    records
+}
+
+/// How often this stands there.
+fn count(bytes: &[u8], what: &str) -> usize {
+    bytes.windows(what.len()).filter(|window| *window == what.as_bytes()).count()
 }
 
 proptest! {
     #[test]
-    fn an_entry_is_the_same_whatever_came_before_it(
-        lines in prop::collection::vec((line(), any::<bool>()), 1..60),
+    fn a_record_is_read_as_it_was_written_whatever_came_before_it(
+        lines in prop::collection::vec(
+            (line(), any::<bool>(), any::<bool>(), prop::bool::weighted(0.1)), 1..60,
+        ),
     ) {
         let mut parsers = ["Asia/Kolkata", "Europe/Dublin"].map(parser);
         let mut remembering = builder();
-        let mut alone = Vec::new();
-        for (line, other_zone) in &lines {
+        let (mut alone, mut together) = (Vec::new(), Vec::new());
+        for (line, other_zone, of_another_format, is_last) in &lines {
             let parser = &mut parsers[usize::from(*other_zone)];
             let mut fresh = builder();
             for builder in [&mut remembering, &mut fresh] {
-                let consumed = parser.parse(line.as_bytes(), 7, End::Final, builder);
+                let consumed = if *of_another_format {
+                    parser.parse(line.as_bytes(), 7, End::Final, &mut OfAnotherFormat(builder))
+                } else {
+                    parser.parse(line.as_bytes(), 7, End::Final, builder)
+                };
                 parser.reset();
                 prop_assert_eq!((consumed, builder.rejected_records()), (line.len(), 0), "{}", line);
             }
-            alone.extend(entries(&mut fresh));
+            alone.extend(read(&entries(&mut fresh)));
+            if *is_last {
+                together.extend(read(&entries(&mut remembering)));
+            }
         }
-        prop_assert!(remembering.records() as usize == lines.len());
-        prop_assert!(entries(&mut remembering) == alone);
+        together.extend(read(&entries(&mut remembering)));
+        prop_assert_eq!(together.len(), lines.len());
+        for (together, alone) in together.iter().zip(&alone) {
+            prop_assert_eq!(&together.0, &alone.0);
+        }
+    }
+}
+
+/// Hands each record on as one of which nobody knows how its session was read.
+struct OfAnotherFormat<'b>(&'b mut ChunkBuilder);
+
+impl Sink for OfAnotherFormat<'_> {
+    fn record(&mut self, position: u64, len: usize, record: &LogRecord<'_>) -> ControlFlow<()> {
+        let mut record = *record;
+        record.set_text(Column::UserName, record.text(Column::UserName));
+        self.0.record(position, len, &record)
+    }
+
+    fn rejected(&mut self, rejected: Rejected<'_>) -> ControlFlow<()> {
+        self.0.rejected(rejected)
+    }
+}
+
+/// A record of one of many sessions.
+fn of_session(session: usize) -> String {
+    format!(
+        "2026-11-22 23:06:32.715 UTC,\"u{session}\",\"d\",{session},\"f\",65f0a1b2.{session:x},1,,2026-11-22 23:06:30 UTC,\
+         3/14,0,LOG,00000,m,,,,,,,,,\"psql\",\"client backend\",,1\n"
+    )
+}
+
+#[test]
+fn a_chunk_has_a_session_once_and_each_chunk_has_it() {
+    let log: String = [1, 2, 1, 1, 2].map(|session| of_session(0xabc0 + session)).concat();
+    let (mut parser, mut builder) = (parser("UTC"), builder());
+    for _ in 0..3 {
+        parser.parse(log.as_bytes(), 0, End::Final, &mut builder);
+        let entries = entries(&mut builder);
+        for session in ["65f0a1b2.abc1", "65f0a1b2.abc2"] {
+            assert_eq!(count(&entries, session), 1);
+        }
+        let sessions: Vec<_> = read(&entries).iter().map(|record| record.1.unwrap()).collect();
+        assert_eq!(sessions, [1, 2, 1, 1, 2]);
+    }
+}
+
+#[test]
+fn of_more_sessions_than_can_be_remembered_each_record_says_its_own() {
+    for sessions in [200, 256, 300, 3_000] {
+        let log: String = (0..3 * sessions).map(|at| of_session(at % sessions)).collect();
+        let mut builder = builder();
+        parser("UTC").parse(log.as_bytes(), 0, End::Final, &mut builder);
+        let records = read(&entries(&mut builder));
+        assert_eq!(records.len(), 3 * sessions);
+        let mut numbers = std::collections::HashMap::new();
+        for (at, (values, number)) in records.iter().enumerate() {
+            let own = at % sessions;
+            let whose = format!("{:?}", format!("u{own}").as_bytes());
+            assert!(values.contains(&whose), "{own}: {values}");
+            assert_eq!(*numbers.entry(number.unwrap()).or_insert(own), own);
+        }
     }
 }
 
@@ -124,20 +211,17 @@ fn a_record_that_was_changed_after_it_was_read_is_written_as_it_is_now() {
 
 #[test]
 fn a_session_that_says_too_much_to_be_remembered_is_written_each_time() {
-    for len in [60, 90, 120, 150, 400] {
+    for (len, times) in [(60, 1), (120, 1), (400, 3)] {
         let line = format!(
             "2026-11-22 23:06:32.715 UTC,\"u\",\"d\",4711,\"f\",65f0a1b2.1267,1,,2026-11-22 23:06:30 UTC,3/14,0,LOG,00000,\
              m,,,,,,,,,\"{}\",\"client backend\",,1\n",
             "a".repeat(len)
         );
-        let (mut several, mut one) = (builder(), builder());
-        parser("UTC").parse(line.repeat(3).as_bytes(), 7, End::Final, &mut several);
-        for at in 0..3 {
-            let position = 7 + at * line.len() as u64;
-            parser("UTC").parse(line.as_bytes(), position, End::Final, &mut one);
-        }
-        assert_eq!((several.records(), one.records()), (3, 3));
-        assert!(entries(&mut several) == entries(&mut one), "{len}");
-        assert_eq!(several.rejected_records(), 0);
+        let mut builder = builder();
+        parser("UTC").parse(line.repeat(3).as_bytes(), 7, End::Final, &mut builder);
+        assert_eq!((builder.records(), builder.rejected_records()), (3, 0));
+        let entries = entries(&mut builder);
+        assert_eq!(count(&entries, "65f0a1b2.1267"), times, "{len}");
+        assert!(read(&entries).iter().all(|(values, _)| values.contains("Text([97, 97, 97,")));
     }
 }

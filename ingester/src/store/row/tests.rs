@@ -52,6 +52,8 @@ fn packed(records: &[Given]) -> Vec<u8> {
         let time = Timestamp { unix_micros: 1_795_388_792_715_000, digits: 3 };
         let mut record = LogRecord::new(Table::Postgres, time, Some(Severity::Log));
         record.process_id = Some(given.process);
+        let session_id = format!("65f0a1b2.{:x}", given.process);
+        record.set_text(Column::SessionId, Some(session_id.as_bytes()));
         record.query_pos = given.query_pos;
         record.set_text(Column::UserName, given.user.as_deref());
         record.set_text(Column::ApplicationName, given.application.as_deref());

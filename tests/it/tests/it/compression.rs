@@ -23,7 +23,8 @@ async fn run(compression: &str, log: &str) -> (Vec<String>, u64) {
     pipeline.start().unwrap();
     let sql = pipeline.stored(log.len() as u64).await.unwrap();
     let rows = sql.query("SELECT message FROM log.postgres ORDER BY position", &[]).await.unwrap();
-    let page = reqwest::get(pipeline.collector_url("/metrics")).await.unwrap().text().await.unwrap();
+    let page =
+        reqwest::get(pipeline.collector_url("/metrics")).await.unwrap().text().await.unwrap();
     let shipped = page
         .lines()
         .find_map(|line| line.strip_prefix("trunkline_collector_shipped_bytes_total "))
