@@ -60,8 +60,8 @@ pub struct Spool {
     writer: Option<Writer>,
     /// The segment and the place in it where the next frame is taken out.
     at: (u64, u64),
-    /// The streams that have frames which were not taken out, and how many.
-    waiting: HashMap<StreamId, (Arc<Stream>, u64)>,
+    /// The streams that have frames which were not taken out.
+    waiting: HashMap<StreamId, Waiting>,
     /// From these positions on a stream is read from its file again; frames of earlier runs don't count.
     ignored: HashMap<StreamId, u64>,
     /// Segments below this number are of earlier runs.
@@ -75,6 +75,15 @@ pub struct Spool {
     /// For entries that travel as they are: a disk has less room than a socket.
     compressor: Compressor,
     metrics: SpoolMetrics,
+}
+
+/// Frames of one stream that were not taken out.
+#[derive(Debug)]
+struct Waiting {
+    stream: Arc<Stream>,
+    frames: u64,
+    /// The segment of the last of them.
+    last: u64,
 }
 
 /// Why a forward chunk wasn't taken.
@@ -115,9 +124,15 @@ impl Spool {
     /// Puts a forward chunk behind everything else.
     pub fn append(&mut self, chunk: &Chunk, now: Instant) -> Result<(), Refused> {
         self.put(chunk, now)?;
-        let waiting = self.waiting.entry(chunk.stream.id);
-        waiting.or_insert_with(|| (Arc::clone(&chunk.stream), 0)).1 += 1;
+        self.wait(&chunk.stream);
         Ok(())
+    }
+
+    /// Counts the frame that was just written as one that waits.
+    fn wait(&mut self, stream: &Arc<Stream>) {
+        let last = self.segments.back().map_or(0, |segment| segment.number);
+        let waiting = self.waiting.entry(stream.id);
+        waiting.or_insert_with(|| Waiting::new(Arc::clone(stream))).add(last);
     }
 
     /// Puts a forward chunk there that is in the window already. Nothing may be pending. Answers which
@@ -250,7 +265,10 @@ impl Spool {
         }
         self.metrics.dropped.inc_by(losses.records());
         // Where nothing of a stream stands behind what is dropped, nothing else tells that it was read.
-        notices.extend(ends.into_values().filter(|end| !self.waiting.contains_key(&end.stream.id)));
+        // Something may stand before it, in a segment of which a part is in the window.
+        notices.extend(ends.into_values().filter(|end| {
+            self.waiting.get(&end.stream.id).is_none_or(|waiting| waiting.last <= number)
+        }));
         match losses.notices("spool full", &self.source) {
             Ok(chunks) => notices.extend(chunks),
             Err(error) => self.failed_to_read(&error),
@@ -261,7 +279,7 @@ impl Spool {
             let mut frame = Vec::new();
             frame::encode(&Head::of(&chunk), &chunk.sealed.entries, &mut frame);
             self.write(&frame, now)?;
-            self.waiting.insert(chunk.stream.id, (Arc::clone(&chunk.stream), 1));
+            self.wait(&chunk.stream);
         }
         self.segments.remove(at);
         self.remove_file(number);
@@ -412,12 +430,12 @@ impl Spool {
     /// The stream of a frame that is taken out.
     fn take_stream(&mut self, head: &Head) -> Option<Arc<Stream>> {
         let id: StreamId = head.stream.parse().ok()?;
-        let Some((stream, count)) = self.waiting.get_mut(&id) else {
+        let Some(waiting) = self.waiting.get_mut(&id) else {
             return head.stream(head.from, SystemTime::now()).map(Arc::new);
         };
-        let stream = Arc::clone(stream);
-        *count -= 1;
-        if *count == 0 {
+        let stream = Arc::clone(&waiting.stream);
+        waiting.frames -= 1;
+        if waiting.frames == 0 {
             self.waiting.remove(&id);
         }
         Some(stream)
@@ -470,5 +488,18 @@ impl Spool {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.metrics.bytes.set(gauge(self.bytes()));
         self.metrics.chunks.set(gauge(self.pending()));
+    }
+}
+
+impl Waiting {
+    /// None yet.
+    fn new(stream: Arc<Stream>) -> Self {
+        Self { stream, frames: 0, last: 0 }
+    }
+
+    /// Another frame, in this segment.
+    fn add(&mut self, segment: u64) {
+        self.frames += 1;
+        self.last = segment;
     }
 }

@@ -18,7 +18,7 @@ use trunkline_forward::Compressor;
 use trunkline_record::{LEVEL, StreamId};
 
 use super::{
-    Spool,
+    Spool, Waiting,
     frame::Head,
     notice::Losses,
     read::Item,
@@ -42,7 +42,7 @@ struct Found<'a> {
     streams: &'a Streams,
     is_there: &'a dyn Fn(&Stream) -> bool,
     chains: HashMap<StreamId, Chain>,
-    waiting: HashMap<StreamId, (Arc<Stream>, u64)>,
+    waiting: HashMap<StreamId, Waiting>,
     ignored: HashMap<StreamId, u64>,
     damaged: bool,
     losses: Losses,
@@ -135,12 +135,12 @@ impl Found<'_> {
             match frames.next(true)? {
                 Item::Frame(head, _) => {
                     segment.frames += 1;
-                    self.whole(&head);
+                    self.whole(&head, number);
                 }
                 Item::Damaged(head) => {
                     segment.frames += 1;
                     self.damaged = true;
-                    self.damaged(&head);
+                    self.damaged(&head, number);
                 }
                 Item::Lost(bytes) => {
                     self.damaged = true;
@@ -166,8 +166,8 @@ impl Found<'_> {
     }
 
     /// A whole frame: its stream goes on behind it, if there is nothing missing before.
-    fn whole(&mut self, head: &Head) {
-        let Some(id) = self.count(head) else { return };
+    fn whole(&mut self, head: &Head, segment: u64) {
+        let Some(id) = self.count(head, segment) else { return };
         let Some(chain) = self.chains.get_mut(&id) else { return };
         if self.ignored.contains_key(&id) {
             return;
@@ -181,8 +181,8 @@ impl Found<'_> {
     }
 
     /// A frame whose entries are damaged.
-    fn damaged(&mut self, head: &Head) {
-        let Some(id) = self.count(head) else { return };
+    fn damaged(&mut self, head: &Head, segment: u64) {
+        let Some(id) = self.count(head, segment) else { return };
         let Some(chain) = self.chains.get_mut(&id) else { return };
         if head.to <= chain.stream.acked() || self.ignored.contains_key(&id) {
             return;
@@ -195,21 +195,22 @@ impl Found<'_> {
     }
 
     /// Counts a frame as one of its stream's, which becomes known.
-    fn count(&mut self, head: &Head) -> Option<StreamId> {
+    fn count(&mut self, head: &Head, segment: u64) -> Option<StreamId> {
         let id: StreamId = head.stream.parse().ok()?;
-        if let Some((_, count)) = self.waiting.get_mut(&id) {
-            *count += 1;
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.add(segment);
             return Some(id);
         }
         let stream = head.stream(head.from, SystemTime::now())?;
-        if head.is_of_a_file() {
+        let stream = if head.is_of_a_file() {
             let stream = self.streams.adopt(stream);
             let end = stream.acked();
             self.chains.insert(id, Chain { stream: Arc::clone(&stream), end });
-            self.waiting.insert(id, (stream, 1));
+            stream
         } else {
-            self.waiting.insert(id, (Arc::new(stream), 1));
-        }
+            Arc::new(stream)
+        };
+        self.waiting.entry(id).or_insert_with(|| Waiting::new(stream)).add(segment);
         Some(id)
     }
 }

@@ -28,8 +28,6 @@ use crate::{
 /// A scene with a small window, a spool of this size, and a receiver that is away.
 async fn scene(size: ByteSize) -> Scene {
     let mut scene = Scene::new().await;
-    // Then the window has as much of a file as the spool.
-    scene.config.ship.compression = ShipCompression::Zstd;
     scene.config.ship.window = ByteSize::kib(64);
     scene.config.chunk.bytes = ByteSize::kib(4);
     scene.config.spool.max_size = size;
