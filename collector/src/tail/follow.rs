@@ -42,6 +42,8 @@ pub struct Followed {
     pub skipping: bool,
     /// What is in it.
     pub content: Content,
+    /// Why it could be read no further, for the next turn to say: the last one had records to give.
+    pub failure: Option<io::Error>,
     reading: Reading,
     first_line: FirstLine,
     /// That of the file; what a compressed one holds is only known at its end.
@@ -92,6 +94,7 @@ impl Followed {
             read_to: position,
             skipping: false,
             content,
+            failure: None,
             reading,
             first_line,
             size: metadata.len(),

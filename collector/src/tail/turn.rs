@@ -66,6 +66,9 @@ pub fn take(
     rest: Rest,
     longest: usize,
 ) -> io::Result<Turn> {
+    if let Some(error) = file.failure.take() {
+        return Err(error);
+    }
     let from = file.position;
     builder.begin(from);
     if !file.decide(rest.end(), rest == Rest::Final)? {
@@ -93,6 +96,11 @@ pub fn take(
             Ok(len) if file.still_itself()? => buffer.fill(len),
             Ok(_) => break Ended::Replaced,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // What was read before is whole, and goes first.
+            Err(error) if buffer.position() > from => {
+                file.failure = Some(error);
+                break Ended::Full;
+            }
             Err(error) => {
                 buffer.release();
                 return Err(error);
