@@ -98,10 +98,10 @@ impl Writer {
             }
             let failure = match self.transactions.store(&chunks, &pieces, claim, None).await {
                 Ok(stored) => {
-                    claim.stored();
                     (backoff, tries) = (Backoff::default(), 0);
                     self.health.clear(&self.name);
                     self.answer(&mut chunks, &pieces, stored);
+                    claim.stored();
                     continue;
                 }
                 Err(failure) => failure,
@@ -176,10 +176,10 @@ impl Writer {
             let before = Before { leaders: &mut leaders, positions };
             match self.transactions.store(chunks, pieces, claim, Some(before)).await {
                 Ok(stored) => {
-                    claim.stored();
                     self.health.clear(&self.name);
                     self.metrics.batches_beside.inc();
                     self.answer(chunks, pieces, stored);
+                    claim.stored();
                     return true;
                 }
                 Err(error) => {
@@ -219,7 +219,7 @@ impl Writer {
         }
     }
 
-    /// After the commit.
+    /// After the commit, and before those that follow this batch hear of it, so that the acks of a stream come in order.
     fn answer(&self, chunks: &mut [Option<Chunk>], pieces: &[Piece], stored: Stored) {
         let metrics = &self.metrics;
         metrics.batches.inc();

@@ -144,6 +144,13 @@ impl Pipeline {
         self.ingester_config.http_url(path)
     }
 
+    /// What the ingester counts under this name, with its labels.
+    pub async fn metric(&self, name: &str) -> Result<i64> {
+        let text = reqwest::get(self.url("/metrics")).await?.text().await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line.with_context(|| format!("{name} in\n{text}"))?.parse()?)
+    }
+
     /// The URL of a path of the collector's HTTP status.
     pub fn collector_url(&self, path: &str) -> String {
         self.collector_config.http_url(path)

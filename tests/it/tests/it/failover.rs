@@ -77,12 +77,6 @@ async fn counts(client: &Client) -> [i64; 5] {
     std::array::from_fn(|column| row.get(column))
 }
 
-async fn metric(pipeline: &Pipeline, name: &str) -> i64 {
-    let text = reqwest::get(pipeline.url("/metrics")).await.unwrap().text().await.unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("{name} in\n{text}")).parse().unwrap()
-}
-
 /// A primary whose commits wait for its standby.
 fn synchronous_pair() -> (PostgresServer, PostgresServer) {
     let primary = PostgresServer::store(Durability::FastAndLoose).unwrap();
@@ -180,7 +174,7 @@ async fn commits_that_an_asynchronous_failover_lost_are_counted_as_a_gap() {
     let client = stored(&pipeline, &standby, log.bytes).await;
     let rows = i64::from(log.records - 100);
     assert_eq!(counts(&client).await, [rows, rows, 1, lost.cast_signed(), 0]);
-    assert_eq!(metric(&pipeline, "trunkline_ingester_gaps_total").await, 1);
+    assert_eq!(pipeline.metric("trunkline_ingester_gaps_total").await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +198,7 @@ async fn ingesters_are_replaced_one_after_the_other_and_nothing_is_sent_twice() 
         pipeline.ready().await.unwrap();
         // All that was sent was answered, and each answer reached the collector.
         log.write(50, Duration::from_millis(500)).await;
-        assert_eq!(metric(&pipeline, "trunkline_ingester_duplicates_total").await, 0);
+        assert_eq!(pipeline.metric("trunkline_ingester_duplicates_total").await.unwrap(), 0);
     }
     let client = pipeline.stored(log.bytes).await.unwrap();
     let rows = i64::from(log.records);
@@ -235,7 +229,7 @@ async fn a_stop_acknowledges_what_is_in_hand_and_resets_nobody() {
     let mut sender = Sender::connect(&pipeline.forward_address(), StreamId([1; 16])).await.unwrap();
     let chunk = sender.send(csvlog_record(1, "LOG", "m").as_bytes(), 0, 0).await.unwrap();
     eventually_true("the forward chunk to be in hand", PATIENCE, || async {
-        Ok(metric(&pipeline, "trunkline_ingester_unacked_chunks").await == 1)
+        Ok(pipeline.metric("trunkline_ingester_unacked_chunks").await? == 1)
     })
     .await
     .unwrap();
@@ -283,9 +277,9 @@ async fn a_sender_that_fills_its_part_leaves_the_others_theirs() {
             Err(_) => break,
         }
     }
-    let held = metric(&pipeline, "trunkline_ingester_memory_bytes").await;
+    let held = pipeline.metric("trunkline_ingester_memory_bytes").await.unwrap();
     assert!(held <= 256 << 10, "{held} of one address");
-    let unacked = metric(&pipeline, "trunkline_ingester_unacked_chunks").await;
+    let unacked = pipeline.metric("trunkline_ingester_unacked_chunks").await.unwrap();
 
     // Shares are of addresses.
     let (other, stream) = (Ipv4Addr::new(127, 0, 0, 2), StreamId([2; 16]));
@@ -294,7 +288,7 @@ async fn a_sender_that_fills_its_part_leaves_the_others_theirs() {
     let record = csvlog_record(1, "LOG", "m");
     let chunk = modest.send(record.as_bytes(), 0, 0).await.unwrap();
     eventually_true("the second sender's forward chunk to be taken", PATIENCE, || async {
-        Ok(metric(&pipeline, "trunkline_ingester_unacked_chunks").await == unacked + 1)
+        Ok(pipeline.metric("trunkline_ingester_unacked_chunks").await? == unacked + 1)
     })
     .await
     .unwrap_or_else(|error| panic!("{error:#}\n{}", pipeline.logs()));
