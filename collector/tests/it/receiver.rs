@@ -19,6 +19,9 @@ use trunkline_forward::{
 };
 use trunkline_record::{ChunkHeader, Column, RecordSlots, Row, Slot, Source, StreamId};
 
+/// How long anything may take on a machine that is busy with other things. Whoever waits so long waits in vain.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// What happens to one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -124,12 +127,12 @@ impl Receiver {
         self.look(|state| state.streams.values().flat_map(|stream| stream.rows.clone()).collect())
     }
 
-    /// Waits until `holds`, for at most 20 seconds.
+    /// Waits until `holds`, for at most [`PATIENCE`].
     pub async fn wait(&self, what: &str, mut holds: impl FnMut(&State) -> bool) {
         let started = Instant::now();
         while !self.look(|state| holds(state)) {
             assert!(
-                started.elapsed() < Duration::from_secs(20),
+                started.elapsed() < PATIENCE,
                 "waited in vain for {what}; stored: {:#?}",
                 self.look(|state| state.streams.clone())
             );

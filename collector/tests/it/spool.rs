@@ -20,7 +20,7 @@ use trunkline_collector::{
 
 use crate::{
     csvlog::record,
-    receiver::{Fate, State},
+    receiver::{Fate, PATIENCE, State},
     running::Running,
     scene::{Scene, append},
 };
@@ -70,7 +70,7 @@ fn spooled(state_dir: &Path) -> BTreeMap<PathBuf, u64> {
 async fn wait(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(20), "waited in vain for {what}");
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

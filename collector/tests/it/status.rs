@@ -12,7 +12,7 @@ use trunkline_collector::config::Config;
 
 use crate::{
     csvlog::record,
-    receiver::{Fate, Receiver},
+    receiver::{Fate, PATIENCE, Receiver},
     running::{Running, config},
 };
 
@@ -44,7 +44,7 @@ pub async fn wait(address: SocketAddr, what: &str, holds: impl Fn(&Value) -> boo
             if holds(&status) {
                 return status;
             }
-            assert!(started.elapsed() < Duration::from_secs(20), "{what}: {status:#}");
+            assert!(started.elapsed() < PATIENCE, "{what}: {status:#}");
         }
         sleep(Duration::from_millis(5)).await;
     }

@@ -94,7 +94,10 @@ await check("at 200 % zoom", async () => {
   const page = await visit(browser, "/?from=-2h", { viewport: { width: 720, height: 450 }, deviceScaleFactor: 2 });
   await rows(page).first().waitFor();
   await page.getByRole("searchbox").waitFor();
-  const { y } = await page.locator('[data-testid="rows"]').boundingBox();
+  // The tools come a moment later, and settle.
+  const begins = async () => (await page.locator('[data-testid="rows"]').boundingBox()).y;
+  for (let tries = 0; tries < 50 && (await begins()) > 230; tries++) await page.waitForTimeout(100);
+  const y = await begins();
   expect(y <= 230, `the rows begin at ${y}, and the screen ends at 450`);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   expect(wide <= 720, `the page is ${wide} wide`);

@@ -271,7 +271,7 @@ async fn a_sender_that_fills_its_part_leaves_the_others_theirs() {
             (0..60_000).map(|_| char::from(rand::random_range(b'#'..=b'~'))).collect();
         log += &csvlog_record(second, "LOG", &noise);
         let send = greedy.send(log.as_bytes(), from, 0);
-        match tokio::time::timeout(Duration::from_secs(2), send).await {
+        match tokio::time::timeout(Duration::from_secs(4), send).await {
             Ok(chunk) => sent.push(chunk.unwrap()),
             // The sockets are full.
             Err(_) => break,

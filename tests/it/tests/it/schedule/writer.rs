@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -56,9 +57,12 @@ fn stderr(message: &str) -> String {
     format!("2026-11-22 23:06:32.715 UTC [4711] LOG:  {}\n", message.replace('\n', "\n\t"))
 }
 
-/// As a container runtime writes a line: now and then in parts, none of which is empty.
+/// As a container runtime writes a line: now and then in parts, none of which is empty. No two lines are of the same moment: a part may
+/// end before it says whose it is.
 fn cri(line: &str, random: &mut StdRng) -> String {
-    let time = "2026-11-22T23:06:32.715000001Z stderr";
+    static MOMENT: AtomicU32 = AtomicU32::new(715_000_001);
+    let nanos = MOMENT.fetch_add(1, Ordering::Relaxed);
+    let time = format!("2026-11-22T23:06:32.{nanos:09}Z stderr");
     if random.random_bool(0.1) && line.is_ascii() {
         let (first, rest) = line.split_at(random.random_range(1..line.len()));
         return format!("{time} P {first}\n{time} F {rest}\n");
