@@ -309,7 +309,7 @@ async fn bodies_and_wires_that_make_no_sense_are_refused() {
 async fn who_says_nothing_takes_no_place_for_long() {
     let guarded = Guarded::start(|config| {
         config.http.max_connections = 4;
-        config.http.header_timeout = Duration::from_millis(500);
+        config.http.header_timeout = Duration::from_secs(1);
     })
     .await;
     let mut silent = Vec::new();

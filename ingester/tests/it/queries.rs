@@ -29,7 +29,7 @@ async fn a_client_that_leaves_takes_its_query_with_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_takes_too_long_is_ended_and_said_so() {
     let (service, client, database) =
-        start(|config| config.http.query_timeout = Duration::from_millis(200)).await;
+        start(|config| config.http.query_timeout = Duration::from_millis(400)).await;
     let mut stuck = database.connect().await.unwrap();
     let lock = stuck.transaction().await.unwrap();
     lock.batch_execute("LOCK TABLE log.postgres IN ACCESS EXCLUSIVE MODE").await.unwrap();
@@ -38,7 +38,8 @@ async fn a_query_that_takes_too_long_is_ended_and_said_so() {
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     eventually("the query to be ended", async || number(&client, WAITING).await == 0).await;
     lock.rollback().await.unwrap();
-    assert_eq!(service.status("/api/v1/logs").await, 200);
+    // On a busy machine any query may take too long.
+    eventually("an answer", async || service.status("/api/v1/logs").await == 200).await;
     service.stopped().await;
 }
 
