@@ -48,6 +48,9 @@ const READ_SIZE: usize = 4 * 1024;
 /// A failure that repeats is logged this often.
 const REPEAT_LOG: Duration = Duration::from_secs(30);
 
+/// So many connections in a row are closed by a receiver that takes nothing before its log is pointed to.
+const REFUSALS: u32 = 3;
+
 /// How often it is asked whether the spool is needed.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -70,6 +73,8 @@ pub struct Ship {
     compatible: Option<Compatible>,
     /// The receiver takes one message a connection.
     one_message: bool,
+    /// Connections in a row that were closed by a receiver that had acknowledged nothing.
+    refusals: u32,
     metrics: Metrics,
 }
 
@@ -86,6 +91,11 @@ enum Ended {
 enum Lost {
     #[error("closed by the other side")]
     Closed,
+    #[error(
+        "closed by the other side, which acknowledged nothing, {0} times in a row: its log says why; \
+         an ingester that is older than this collector is to be updated first"
+    )]
+    Refused(u32),
     #[error("no ack within {0:?}")]
     NoAck(Duration),
     #[error("no handshake within {0:?}")]
@@ -127,6 +137,7 @@ impl Ship {
             synced,
             compatible,
             one_message,
+            refusals: 0,
             metrics,
         }
     }
@@ -151,7 +162,7 @@ impl Ship {
                             self.metrics.connection_up.set(0);
                             return;
                         }
-                        Err(lost) => lost,
+                        Err(lost) => self.refused(lost, failures.count == 0),
                     };
                     self.metrics.connection_up.set(0);
                     self.metrics.connection.down(&lost);
@@ -179,6 +190,19 @@ impl Ship {
                 () = self.gather() => return,
             }
         }
+    }
+
+    /// Tells a receiver that refuses what it is sent from one that went away: by how often.
+    fn refused(&mut self, lost: Lost, established: bool) -> Lost {
+        let is_closed = match &lost {
+            Lost::Closed => true,
+            Lost::Io(error) => {
+                matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            }
+            _ => false,
+        };
+        self.refusals += u32::from(is_closed && established && self.unacked() > 0);
+        if is_closed && self.refusals >= REFUSALS { Lost::Refused(self.refusals) } else { lost }
     }
 
     /// Fills the window and the spool while there is no connection. Ends only when there is nothing left
@@ -363,6 +387,7 @@ impl Ship {
             Some(compatible) => compatible.acknowledged(id),
             None => Some(id),
         };
+        self.refusals = 0;
         let Some(id) = id else { return true };
         let mut known = true;
         match self.backlog.acknowledge(id, std::time::Instant::now()) {

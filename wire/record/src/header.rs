@@ -38,7 +38,9 @@ pub enum HeaderError {
     #[error(transparent)]
     Forward(#[from] Error),
     /// A sender newer than this receiver.
-    #[error("chunk header of version {0}, {OLDEST} to {VERSION} are known")]
+    #[error(
+        "chunk header of version {0}, {OLDEST} to {VERSION} are known: ingesters are updated before their collectors"
+    )]
     Version(u64),
     /// A key's value has the wrong type, or the key is missing.
     #[error("chunk header without a valid {0}")]

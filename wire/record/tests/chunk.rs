@@ -185,8 +185,10 @@ fn a_chunk_of_an_older_sender_is_read_and_one_of_a_newer_is_refused() {
     assert_eq!(of_version(1), of_version(2));
     assert!(matches!(of_version(1), Ok(Some(_))));
     for version in [0, 3] {
-        let refused = format!("chunk header of version {version}, 1 to 2 are known");
-        assert_eq!(of_version(version), Err(refused));
+        let refused = of_version(version).unwrap_err();
+        assert!(
+            refused.starts_with(&format!("chunk header of version {version}, 1 to 2 are known: "))
+        );
     }
 }
 

@@ -19,6 +19,7 @@ mod fluent_bit;
 mod foreign;
 mod formats;
 mod localized;
+mod older;
 mod outage;
 mod parse;
 mod patroni;
