@@ -48,6 +48,11 @@ const SEGMENT_MAX: u64 = 16 << 20;
 /// After a failure to write, the next attempt is made after this time.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// Why something is given up.
+const FULL: &str = "spool full";
+const DAMAGED: &str = "the spool is damaged";
+const UNREADABLE: &str = "the spool can't be read";
+
 /// The queue on disk.
 #[derive(Debug)]
 pub struct Spool {
@@ -84,6 +89,20 @@ struct Waiting {
     frames: u64,
     /// The segment of the last of them.
     last: u64,
+}
+
+/// What is in a segment that is dropped.
+#[derive(Default)]
+struct Dropped {
+    losses: Losses,
+    /// What was lost before, and is said there.
+    said: Losses,
+    /// Notices that are to be kept as they are.
+    notices: Vec<Chunk>,
+    /// How far each stream was.
+    ends: HashMap<StreamId, Chunk>,
+    /// How many frames of each stream.
+    frames: HashMap<StreamId, u64>,
 }
 
 /// Why a forward chunk wasn't taken.
@@ -190,12 +209,12 @@ impl Spool {
             }
             attempts -= 1;
         }
-        self.write(frame, now)
+        self.write(frame, 1, now)
     }
 
-    /// Appends to the last segment, or begins one.
-    fn write(&mut self, frame: &[u8], now: Instant) -> Result<(), Refused> {
-        if let Err(error) = self.try_write(frame) {
+    /// Appends so many frames to the last segment, or begins one: all of them, or none.
+    fn write(&mut self, frames: &[u8], count: u64, now: Instant) -> Result<(), Refused> {
+        if let Err(error) = self.try_write(frames, count) {
             // The next attempt begins a segment of its own.
             self.writer = None;
             return self.failed_to_write(&error, now);
@@ -204,7 +223,7 @@ impl Spool {
             tracing::info!(dir = %self.dir.display(), "spool written again");
         }
         self.failed_at = None;
-        self.metrics.written.inc();
+        self.metrics.written.inc_by(count);
         Ok(())
     }
 
@@ -220,7 +239,7 @@ impl Spool {
         Err(Refused::Failed)
     }
 
-    fn try_write(&mut self, frame: &[u8]) -> io::Result<()> {
+    fn try_write(&mut self, frames: &[u8], count: u64) -> io::Result<()> {
         let full = (self.config.max_size.as_u64() / SEGMENTS).clamp(1, SEGMENT_MAX);
         if self.segments.back().is_none_or(|segment| segment.bytes >= full) {
             self.writer = None;
@@ -240,10 +259,10 @@ impl Spool {
         if self.dirty.is_empty() {
             self.dirty.push(Arc::clone(writer.file()));
         }
-        writer.append(frame)?;
+        writer.append(frames)?;
         if let Some(segment) = self.segments.back_mut() {
-            segment.bytes += frame.len() as u64;
-            segment.frames += 1;
+            segment.bytes += frames.len() as u64;
+            segment.frames += count;
         }
         Ok(())
     }
@@ -258,27 +277,36 @@ impl Spool {
             return Ok(false);
         };
         let number = self.segments[at].number;
-        let mut losses = Losses::default();
-        let (mut notices, mut ends) = (Vec::new(), HashMap::new());
-        if let Err(error) = self.read_through(number, &mut losses, &mut notices, &mut ends) {
+        let mut dropped = Dropped::default();
+        if let Err(error) = self.read_through(number, &mut dropped) {
             self.failed_to_read(&error);
         }
-        self.metrics.dropped.inc_by(losses.records());
+        let Dropped { losses, said, mut notices, ends, frames } = dropped;
+        let records = losses.records();
         // Where nothing of a stream stands behind what is dropped, nothing else tells that it was read.
         // Something may stand before it, in a segment of which a part is in the window.
         notices.extend(ends.into_values().filter(|end| {
             self.waiting.get(&end.stream.id).is_none_or(|waiting| waiting.last <= number)
         }));
-        match losses.notices("spool full", &self.source) {
+        let mut all = said;
+        all.add_all(&losses);
+        match all.notices() {
             Ok(chunks) => notices.extend(chunks),
             Err(error) => self.failed_to_read(&error),
         }
         // The notice first: should the collector be killed between the two, it says too much rather
-        // than nothing.
+        // than nothing. Where it can't be written, nothing is dropped.
+        let mut bytes = Vec::new();
+        for chunk in &notices {
+            frame::encode(&Head::of(chunk), &chunk.sealed.entries, &mut bytes);
+        }
+        self.write(&bytes, notices.len() as u64, now)?;
+        losses.log();
+        self.metrics.dropped.inc_by(records);
+        for (id, frames) in frames {
+            self.pass(id, frames);
+        }
         for chunk in notices {
-            let mut frame = Vec::new();
-            frame::encode(&Head::of(&chunk), &chunk.sealed.entries, &mut frame);
-            self.write(&frame, now)?;
             self.wait(&chunk.stream);
         }
         self.segments.remove(at);
@@ -286,40 +314,36 @@ impl Spool {
         Ok(true)
     }
 
-    /// Takes a segment's frames for lost; what the collector itself had to say there is kept. `ends` says
-    /// of each stream how far it was in there.
-    fn read_through(
-        &mut self,
-        number: u64,
-        losses: &mut Losses,
-        notices: &mut Vec<Chunk>,
-        ends: &mut HashMap<StreamId, Chunk>,
-    ) -> io::Result<()> {
+    /// Looks what is lost with a segment.
+    fn read_through(&self, number: u64, dropped: &mut Dropped) -> io::Result<()> {
         let mut frames = segment::frames(&self.dir, number, 0)?;
         loop {
-            match frames.next(true)? {
-                Item::Frame(head, entries) => {
-                    let Some(stream) = self.take_stream(&head) else { continue };
-                    let source = Arc::new(head.source());
-                    if head.is_of_a_file() {
-                        if head.count() > 0 {
-                            losses.add(&head);
-                        }
-                        let (id, sealed) = (stream.id, head.end());
-                        ends.insert(id, Chunk { stream, source, sealed });
-                    } else {
-                        notices.push(Chunk { stream, source, sealed: head.sealed(entries) });
-                    }
+            let (head, entries) = match frames.next(true)? {
+                Item::Frame(head, entries) => (head, Some(entries)),
+                Item::Damaged(head) => (head, None),
+                Item::Lost(bytes) => {
+                    dropped.losses.add_bytes(bytes, &self.source, FULL);
+                    continue;
                 }
-                Item::Damaged(head) => {
-                    losses.add(&head);
-                    if let Some(stream) = self.take_stream(&head) {
-                        let (source, sealed) = (Arc::new(head.source()), head.end());
-                        ends.insert(stream.id, Chunk { stream, source, sealed });
-                    }
-                }
-                Item::Lost(bytes) => losses.add_bytes(bytes),
                 Item::Torn | Item::End => return Ok(()),
+            };
+            let Some(stream) = self.stream(&head) else { continue };
+            *dropped.frames.entry(stream.id).or_default() += 1;
+            let source = Arc::new(head.source());
+            match entries {
+                Some(entries) if !head.is_of_a_file() => {
+                    if !dropped.said.add_notice(&head, &entries) {
+                        let sealed = head.sealed(entries);
+                        dropped.notices.push(Chunk { stream, source, sealed });
+                    }
+                }
+                _ => {
+                    if head.count() > 0 {
+                        dropped.losses.add(&head, FULL);
+                    }
+                    let (id, sealed) = (stream.id, head.end());
+                    dropped.ends.insert(id, Chunk { stream, source, sealed });
+                }
             }
         }
     }
@@ -355,9 +379,10 @@ impl Spool {
                 Err(error) => {
                     self.failed_to_read(&error);
                     let mut losses = Losses::default();
-                    losses.add_bytes(bytes - self.at.1.min(bytes));
+                    let bytes = bytes - self.at.1.min(bytes);
+                    losses.add_bytes(bytes, &self.source, UNREADABLE);
                     self.segments[index].passed = self.segments[index].frames;
-                    self.lost(losses, "the spool can't be read");
+                    self.lost(losses);
                     continue;
                 }
             };
@@ -378,35 +403,38 @@ impl Spool {
     /// The next frame of a segment that is whole.
     fn next_frame(&mut self, number: u64, bytes: u64) -> io::Result<Option<(Head, Vec<u8>)>> {
         let mut frames = segment::frames(&self.dir, number, self.at.1)?;
-        loop {
-            let item = if frames.at() < bytes { frames.next(true)? } else { Item::End };
+        // What is lost before it is said at once.
+        let mut losses = Losses::default();
+        let found = loop {
+            let item = if frames.at() < bytes { frames.next(true) } else { Ok(Item::End) };
             self.at.1 = frames.at();
-            let mut losses = Losses::default();
             match item {
-                Item::Frame(head, entries) => return Ok(Some((head, entries))),
-                Item::Damaged(head) => {
+                Ok(Item::Frame(head, entries)) => break Ok(Some((head, entries))),
+                Ok(Item::Damaged(head)) => {
                     if let Some(segment) = self.segments.iter_mut().find(|s| s.number == number) {
                         segment.passed += u64::from(segment.passed < segment.frames);
                     }
                     self.take_stream(&head);
-                    if self.is_ignored(number, &head) {
-                        continue;
+                    if !self.is_ignored(number, &head) {
+                        losses.add(&head, DAMAGED);
                     }
-                    losses.add(&head);
                 }
                 // It was said when the spool was opened.
-                Item::Lost(_) if number < self.first_own => continue,
-                Item::Lost(lost) => losses.add_bytes(lost),
-                Item::Torn => {
-                    losses.add_bytes(bytes.saturating_sub(self.at.1));
+                Ok(Item::Lost(_)) if number < self.first_own => {}
+                Ok(Item::Lost(lost)) => losses.add_bytes(lost, &self.source, DAMAGED),
+                Ok(Item::Torn) => {
+                    losses.add_bytes(bytes.saturating_sub(self.at.1), &self.source, DAMAGED);
                     self.at.1 = bytes;
-                    self.lost(losses, "the spool is damaged");
-                    return Ok(None);
+                    break Ok(None);
                 }
-                Item::End => return Ok(None),
+                Ok(Item::End) => break Ok(None),
+                Err(error) => break Err(error),
             }
-            self.lost(losses, "the spool is damaged");
+        };
+        if !losses.is_empty() {
+            self.lost(losses);
         }
+        found
     }
 
     /// Whether a frame of an earlier run is read from its file again.
@@ -415,30 +443,40 @@ impl Spool {
         number < self.first_own && from().is_some_and(|&from| head.from >= from)
     }
 
-    /// Counts what is lost, and lets it be said.
-    fn lost(&mut self, losses: Losses, why: &str) {
+    /// Counts that something is damaged, and lets what is lost be said.
+    fn lost(&mut self, losses: Losses) {
         self.metrics.damaged.inc();
-        if losses.is_empty() {
-            return;
-        }
-        match losses.notices(why, &self.source) {
+        losses.log();
+        match losses.notices() {
             Ok(chunks) => self.notices.extend(chunks),
             Err(error) => self.failed_to_read(&error),
         }
     }
 
+    /// The stream of a frame.
+    fn stream(&self, head: &Head) -> Option<Arc<Stream>> {
+        let id: StreamId = head.stream.parse().ok()?;
+        match self.waiting.get(&id) {
+            Some(waiting) => Some(Arc::clone(&waiting.stream)),
+            None => head.stream(head.from, SystemTime::now()).map(Arc::new),
+        }
+    }
+
     /// The stream of a frame that is taken out.
     fn take_stream(&mut self, head: &Head) -> Option<Arc<Stream>> {
-        let id: StreamId = head.stream.parse().ok()?;
-        let Some(waiting) = self.waiting.get_mut(&id) else {
-            return head.stream(head.from, SystemTime::now()).map(Arc::new);
-        };
-        let stream = Arc::clone(&waiting.stream);
-        waiting.frames -= 1;
-        if waiting.frames == 0 {
-            self.waiting.remove(&id);
-        }
+        let stream = self.stream(head)?;
+        self.pass(stream.id, 1);
         Some(stream)
+    }
+
+    /// So many frames of a stream don't wait any more.
+    fn pass(&mut self, id: StreamId, frames: u64) {
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            waiting.frames = waiting.frames.saturating_sub(frames);
+            if waiting.frames == 0 {
+                self.waiting.remove(&id);
+            }
+        }
     }
 
     /// A forward chunk that this segment keeps is acknowledged.
@@ -503,3 +541,6 @@ impl Waiting {
         self.last = segment;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use trunkline_forward::Compressor;
 use trunkline_record::{LEVEL, StreamId};
 
 use super::{
-    Spool, Waiting,
+    DAMAGED, Spool, Waiting,
     frame::Head,
     notice::Losses,
     read::Item,
@@ -45,7 +45,8 @@ struct Found<'a> {
     waiting: HashMap<StreamId, Waiting>,
     ignored: HashMap<StreamId, u64>,
     damaged: bool,
-    losses: Losses,
+    /// Bytes of which it isn't known whose they were.
+    lost: u64,
 }
 
 impl Spool {
@@ -73,7 +74,7 @@ impl Spool {
             waiting: HashMap::new(),
             ignored: HashMap::new(),
             damaged: false,
-            losses: Losses::default(),
+            lost: 0,
         };
         let mut segments = VecDeque::new();
         let last = numbers.last().copied().unwrap_or(0);
@@ -91,7 +92,7 @@ impl Spool {
             chain.stream.spooled(chain.end.max(chain.stream.acked()));
         }
         let next_number = last + 1;
-        let Found { waiting, ignored, damaged, losses, .. } = found;
+        let Found { waiting, ignored, damaged, lost, .. } = found;
         metrics.failing.store(false, Relaxed);
         let mut spool = Self {
             dir: dir.to_owned(),
@@ -112,7 +113,9 @@ impl Spool {
             metrics,
         };
         if damaged {
-            spool.lost(losses, "the spool is damaged");
+            let mut losses = Losses::default();
+            losses.add_bytes(lost, &spool.source, DAMAGED);
+            spool.lost(losses);
         }
         spool.clear();
         spool.show();
@@ -144,7 +147,7 @@ impl Found<'_> {
                 }
                 Item::Lost(bytes) => {
                     self.damaged = true;
-                    self.losses.add_bytes(bytes);
+                    self.lost += bytes;
                 }
                 Item::Torn => {
                     let path = segment::path(dir, number);
@@ -155,7 +158,7 @@ impl Found<'_> {
                         File::options().write(true).open(&path)?.set_len(frames.at())?;
                     } else {
                         self.damaged = true;
-                        self.losses.add_bytes(bytes);
+                        self.lost += bytes;
                     }
                     return Ok(segment);
                 }
