@@ -300,7 +300,9 @@ impl Spool {
         for chunk in &notices {
             frame::encode(&Head::of(chunk), &chunk.sealed.entries, &mut bytes);
         }
-        self.write(&bytes, notices.len() as u64, now)?;
+        if !notices.is_empty() {
+            self.write(&bytes, notices.len() as u64, now)?;
+        }
         losses.log();
         self.metrics.dropped.inc_by(records);
         for (id, frames) in frames {
