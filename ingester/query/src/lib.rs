@@ -19,7 +19,6 @@ mod page;
 mod parameters;
 mod render;
 mod slices;
-mod spelling;
 mod sql;
 mod strides;
 mod tables;

@@ -1,7 +1,7 @@
 //! A look at all rows of a range of time, stride by stride from the newest.
 //!
-//! Where a text is searched, its index may be asked for a hypertable chunk, or each row be looked at, which is sooner where most
-//! rows have it. The server takes any text for rare, so a few rows are looked at to tell.
+//! Where a text is searched, its index may be asked for a hypertable chunk, or each row be looked at, which is sooner where every
+//! second row has it. The server takes any text for rare, so a few rows are looked at to tell.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,8 @@ use crate::store::Pool;
 
 /// Rows that are looked at to tell how frequent a text is: a millisecond's work.
 const SAMPLE: u32 = 1_000;
-/// A text in more than one of so many rows is compared first as it is mostly spelled; of others the index is asked for less.
-const RARE: i64 = 30;
-/// A text in more than one of three rows isn't asked of an index …
-const MOST: (i64, i64) = (1, 3);
-/// … and one whose spelling is known in more than three of five.
-const MOST_SPELLED: (i64, i64) = (3, 5);
+/// A text in more than one of so many rows isn't asked of an index.
+const FREQUENT: i64 = 3;
 
 /// A look at all rows of a range of time.
 #[derive(Debug)]
@@ -153,15 +149,12 @@ impl Scan {
         if looked == 0 {
             return Ok(());
         }
-        let texts = sampled::texts(running, &self.filter, slice).await?;
-        let spelled = self.filter.spelled(&texts).filter(|_| found > looked / RARE);
-        let (most, of) = if spelled.is_some() { MOST_SPELLED } else { MOST };
-        if found * of > looked * most {
+        if found > looked / FREQUENT {
             self.way = Way::ByRow;
             return Ok(());
         }
         self.way = Way::ByIndex;
-        self.filter = spelled.unwrap_or_else(|| self.filter.clone().thinned(&texts));
+        self.filter = sampled::thinned(running, self.filter.clone(), slice).await?;
         running.plan(Planning::WithoutSorting).await?;
         if let Some(beside) = &mut self.beside {
             beside.plan(Planning::WithoutSorting).await?;
