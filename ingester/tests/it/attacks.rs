@@ -58,7 +58,9 @@ impl Attacker {
         })
         .await;
         let token = guarded.tenants_token().await;
-        let (http, trying) = (reqwest::Client::new(), JoinSet::new());
+        // A connection that waits for its next request is closed after `header_timeout`, maybe in the moment when it is sent one.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        let trying = JoinSet::new();
         Self { guarded, token, http, trying, wrong: Vec::new() }
     }
 
