@@ -4,6 +4,7 @@ use trunkline_record::Severity;
 
 use crate::clause::Interval;
 use crate::columns::{Column, Type};
+use crate::spelling::spelling;
 use crate::sql::Param;
 use crate::thinning::{is_worth_a_sample, pieces};
 
@@ -38,6 +39,8 @@ pub(crate) enum Expression {
     Or(Vec<Expression>),
     /// Whether one of the table's texts holds this, whatever its case.
     Contains(String),
+    /// The same of a text of ASCII that is mostly spelled in this way.
+    ContainsSpelled(String, String),
     /// The same of a text of ASCII, in a statement that is to look at each row and to ask no index.
     ContainsByRow(String),
     /// Whether one of the table's texts holds these, one behind the other, whatever their case.
@@ -115,6 +118,7 @@ impl Expression {
             | Self::And(_)
             | Self::Or(_)
             | Self::Contains(_)
+            | Self::ContainsSpelled(..)
             | Self::ContainsByRow(_)
             | Self::ContainsPieces(_)
             | Self::Matches(_) => Type::Bool,
@@ -129,6 +133,7 @@ impl Expression {
                 true
             }
             Self::Contains(_)
+            | Self::ContainsSpelled(..)
             | Self::ContainsByRow(_)
             | Self::ContainsPieces(_)
             | Self::Matches(_) => false,
@@ -165,10 +170,18 @@ impl Expression {
         Self::And(vec![Self::ContainsPieces(pieces), self.by_row()])
     }
 
+    /// Compared first as a sample says that its text is mostly spelled; `None` where none of the sample has it.
+    pub(crate) fn spelled(&self, sample: &[String]) -> Option<Self> {
+        let Self::Contains(text) = self else { return None };
+        let spelling = spelling(text, sample)?;
+        Some(Self::ContainsSpelled(text.clone(), spelling.to_owned()))
+    }
+
     /// Whether a text is searched for a part of it, or by a pattern, anywhere in it.
     pub(crate) fn searches_text(&self) -> bool {
         match self {
             Self::Contains(_)
+            | Self::ContainsSpelled(..)
             | Self::ContainsByRow(_)
             | Self::ContainsPieces(_)
             | Self::Matches(_) => true,

@@ -68,6 +68,17 @@ impl Filter {
         Self { conditions: conditions.collect(), ..self }
     }
 
+    /// The same rows, compared first as their texts are mostly spelled in a sample of those that there are; `None` if that isn't known of any.
+    pub fn spelled(&self, sample: &[String]) -> Option<Self> {
+        let spelled: Vec<_> = self.conditions.iter().map(|one| one.spelled(sample)).collect();
+        spelled.iter().any(Option::is_some).then(|| {
+            let each = spelled.into_iter().zip(&self.conditions);
+            let conditions =
+                each.map(|(spelled, as_it_is)| spelled.unwrap_or_else(|| as_it_is.clone()));
+            Self { conditions: conditions.collect(), ..self.clone() }
+        })
+    }
+
     /// The name of the parameter that has a regular expression, where one has.
     pub fn regex_parameter(&self) -> Option<&'static str> {
         fn is_parameter(expression: &Expression) -> bool {

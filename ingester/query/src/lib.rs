@@ -19,6 +19,7 @@ mod page;
 mod parameters;
 mod render;
 mod slices;
+mod spelling;
 mod sql;
 mod strides;
 mod tables;

@@ -21,6 +21,15 @@ pub struct Slice {
     pub to: Option<DateTime<Utc>>,
 }
 
+impl Slice {
+    /// Whether there are moments in both.
+    pub fn overlaps(self, other: Self) -> bool {
+        let begins_before_end =
+            |one: Self, other: Self| one.from.zip(other.to).is_none_or(|(from, to)| from < to);
+        begins_before_end(self, other) && begins_before_end(other, self)
+    }
+}
+
 /// How many times as many hypertable chunks as were asked are asked at most in the next slice: nothing found says little.
 const GROWTH: usize = 4;
 
@@ -113,6 +122,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn ranges_that_touch_do_not_overlap() {
+        let range = |from: Option<i64>, to: Option<i64>| {
+            let moment = |second| DateTime::from_timestamp(second, 0).unwrap();
+            Slice { from: from.map(moment), to: to.map(moment) }
+        };
+        let one = range(Some(10), Some(20));
+        for (other, overlaps) in [
+            (one, true),
+            (range(Some(19), Some(30)), true),
+            (range(Some(12), Some(13)), true),
+            (range(None, None), true),
+            (range(Some(20), None), false),
+            (range(None, Some(10)), false),
+        ] {
+            assert_eq!(
+                (one.overlaps(other), other.overlaps(one)),
+                (overlaps, overlaps),
+                "{other:?}"
+            );
+        }
+    }
 
     fn moment(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).unwrap()

@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio_postgres::Client;
 use trunkline_harness::Store;
 
-use crate::service::{Service, number};
+use crate::service::{Service, number, seal};
 
 /// What may be taken for one another, or only in some language.
 const TEXTS: [&str; 12] = [
@@ -61,11 +61,37 @@ async fn check(service: &Service, client: &Client) {
     }
 }
 
+/// Half of the rows have the text in ASCII, most of these in capitals. All hypertable chunks but one can be asked by an index.
+async fn check_sealed(service: &Service, client: &Client) {
+    let insert = "INSERT INTO log.postgres (log_time, error_severity, stream, position, message, query) \
+        SELECT '2026-04-01 00:00+00'::timestamptz + n / 240 * INTERVAL '1 day' + n % 240 * INTERVAL '1 minute', 'LOG', \
+        '02020202-0202-0202-0202-020202020202', n, CASE WHEN n % 10 < 2 THEN 'duration: 1 ms  INSERT' WHEN n % 10 < 4 THEN 'an insert' ELSE '-' END, \
+        CASE n % 10 WHEN 4 THEN 'INSERT' WHEN 5 THEN '\u{130}NSERT' WHEN 6 THEN '\u{131}nsert' END FROM generate_series(0, 1919) AS n";
+    client.batch_execute(insert).await.unwrap();
+    seal(client).await;
+    let indexes = "SELECT indexrelid::regclass::text FROM pg_stat_user_indexes WHERE indexrelname LIKE '%\\_search' ORDER BY indexrelid";
+    let indexes = client.query(indexes, &[]).await.unwrap();
+    let [.., unsealed, _] = &indexes[..] else { panic!("{indexes:?}") };
+    let unsealed: String = unsealed.get(0);
+    client.batch_execute(&format!("DROP INDEX {unsealed}")).await.unwrap();
+    for searched in ["insert", "INSERT", "nser"] {
+        let told = "SELECT count(*) FROM log.postgres WHERE message ILIKE $1 OR query ILIKE $1 OR context ILIKE $1";
+        let told: i64 = client.query_one(told, &[&format!("%{searched}%")]).await.unwrap().get(0);
+        let url = service.url("/api/v1/histogram");
+        let answer =
+            reqwest::Client::new().get(url).query(&[("text", searched)]).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        assert_eq!(answer["total"].as_i64(), Some(told), "{searched}: {answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn upper_and_lower_case_are_the_databases_own() {
     let database = Store::database().await.unwrap();
     let service = Service::start(&database, |_| {}).await;
-    check(&service, &database.connect().await.unwrap()).await;
+    let client = database.connect().await.unwrap();
+    check(&service, &client).await;
+    check_sealed(&service, &client).await;
     service.stopped().await;
 }
 
@@ -85,6 +111,7 @@ async fn so_they_are_in_a_database_in_turkish() {
     let client = trunkline_harness::database::connect(&url).await.unwrap();
     assert_eq!(number(&client, "SELECT count(*) WHERE 'INSERT' ILIKE 'insert'").await, 0);
     check(&service, &client).await;
+    check_sealed(&service, &client).await;
     service.stopped().await;
     drop(client);
     owner.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();

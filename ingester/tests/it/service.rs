@@ -98,3 +98,13 @@ pub async fn eventually(what: &str, mut done: impl AsyncFnMut() -> bool) {
 pub async fn number(client: &Client, sql: &str) -> i64 {
     client.query_one(sql, &[]).await.unwrap().get(0)
 }
+
+/// Gives each hypertable chunk its indexes, as sealing does.
+pub async fn seal(client: &Client) {
+    client.batch_execute("SELECT log.unsealed('2099-01-01', '0')").await.unwrap();
+    let statements =
+        "SELECT replace(statement, ' CONCURRENTLY', '') FROM log.unsealed('2099-01-01', '0')";
+    for row in &client.query(statements, &[]).await.unwrap() {
+        client.batch_execute(row.get(0)).await.unwrap();
+    }
+}

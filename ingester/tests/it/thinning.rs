@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tokio_postgres::Client;
 
-use crate::service::{Service, number, start};
+use crate::service::{Service, number, seal, start};
 
 async fn get(service: &Service, path: &str, text: &str) -> Value {
     let url = service.url(&format!("/api/v1/{path}"));
@@ -52,17 +52,7 @@ async fn truth(client: &Client, text: &str) -> Vec<i64> {
 async fn what_has_the_parts_is_not_taken_for_what_has_the_text() {
     let (service, client, _database) = start(|_| {}).await;
     store(&client).await;
-    client.batch_execute("SELECT log.unsealed('2099-01-01', '0')").await.unwrap();
-    let statements = client
-        .query(
-            "SELECT replace(statement, ' CONCURRENTLY', '') FROM log.unsealed('2099-01-01', '0')",
-            &[],
-        )
-        .await
-        .unwrap();
-    for row in &statements {
-        client.batch_execute(row.get(0)).await.unwrap();
-    }
+    seal(&client).await;
     let indexes = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%\\_search' AND indexdef LIKE '%gin%'";
     assert_eq!(number(&client, indexes).await, 8);
     // Of a short text, and of what is nowhere, all is asked for.

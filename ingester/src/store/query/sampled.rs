@@ -17,8 +17,17 @@ pub(super) async fn thinned(
     if !filter.can_be_thinned() {
         return Ok(filter);
     }
+    let texts = texts(running, &filter, slice).await?;
+    Ok(filter.thinned(&texts))
+}
+
+/// Texts of the newest rows in a range of time.
+pub(super) async fn texts(
+    running: &Running,
+    filter: &Filter,
+    slice: Slice,
+) -> Result<Vec<String>, QueryError> {
     let sql = Sql::texts(filter.tables, slice, SAMPLE);
     let rows: Vec<_> = running.rows(&sql).await?.try_collect().await?;
-    let sample: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    Ok(filter.thinned(&sample))
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }

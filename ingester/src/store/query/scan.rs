@@ -1,7 +1,7 @@
 //! A look at all rows of a range of time, stride by stride from the newest.
 //!
-//! Where a text is searched, its index may be asked for a hypertable chunk, or each row be looked at, which is sooner where every
-//! second row has it. The server takes any text for rare, so a few rows are looked at to tell.
+//! Where a text is searched, its index may be asked for a hypertable chunk, or each row be looked at, which is sooner where most
+//! rows have it. The server takes any text for rare, so a few rows are looked at to tell.
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,12 @@ use crate::store::Pool;
 
 /// Rows that are looked at to tell how frequent a text is: a millisecond's work.
 const SAMPLE: u32 = 1_000;
-/// A text in more than one of so many rows isn't asked of an index.
-const FREQUENT: i64 = 3;
+/// A text in more than one of so many rows is compared first as it is mostly spelled; of others the index is asked for less.
+const RARE: i64 = 30;
+/// A text in more than one of three rows isn't asked of an index …
+const MOST: (i64, i64) = (1, 3);
+/// … and one whose spelling is known in more than three of five.
+const MOST_SPELLED: (i64, i64) = (3, 5);
 
 /// A look at all rows of a range of time.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(super) struct Scan {
     /// The same rows, each to be looked at.
     pub(super) by_row: Filter,
     way: Way,
+    /// Hypertable chunks of which no index can be asked.
+    unsealed: Vec<Slice>,
     /// Looks at every other stride, but for the first, which is to be short.
     beside: Option<Running>,
 }
@@ -71,6 +77,7 @@ impl Scan {
             filter: filter.clone(),
             by_row,
             way: if of_text && !is_hub { Way::Unknown } else { Way::AsItLikes },
+            unsealed: Vec::new(),
             beside,
         }))
     }
@@ -119,11 +126,10 @@ impl Scan {
             let sample = all(running, &Sql::sample(&self.by_row, slice, SAMPLE)).await?;
             self.choose(running, slice, &sample).await?;
         }
-        let filter = if self.way == Way::ByIndex { &self.filter } else { &self.by_row };
-        let nearer = statement(filter, slice);
+        let nearer = statement(self.filter_of(slice), slice);
         let Some(beside) = &self.beside else { return all(running, &nearer).await };
         // Of the same length.
-        let further = self.strides.next(None).map(|slice| statement(filter, slice));
+        let further = self.strides.next(None).map(|slice| statement(self.filter_of(slice), slice));
         let further = async {
             match &further {
                 Some(sql) => all(beside, sql).await,
@@ -132,6 +138,12 @@ impl Scan {
         };
         let (nearer, further) = futures_util::try_join!(all(running, &nearer), further)?;
         Ok(nearer.into_iter().chain(further).collect())
+    }
+
+    /// As the rows of a stride are found the soonest. A hypertable chunk that isn't sealed yet is gone through, which is dearer by what suits an index.
+    fn filter_of(&self, stride: Slice) -> &Filter {
+        let is_unsealed = self.unsealed.iter().any(|chunk| chunk.overlaps(stride));
+        if self.way == Way::ByIndex && !is_unsealed { &self.filter } else { &self.by_row }
     }
 
     /// Decides by a sample, if it has rows.
@@ -149,12 +161,16 @@ impl Scan {
         if looked == 0 {
             return Ok(());
         }
-        if found > looked / FREQUENT {
+        let texts = sampled::texts(running, &self.filter, slice).await?;
+        let spelled = self.filter.spelled(&texts).filter(|_| found > looked / RARE);
+        let (most, of) = if spelled.is_some() { MOST_SPELLED } else { MOST };
+        if found * of > looked * most {
             self.way = Way::ByRow;
             return Ok(());
         }
         self.way = Way::ByIndex;
-        self.filter = sampled::thinned(running, self.filter.clone(), slice).await?;
+        self.unsealed = boundaries::unsealed(running, self.filter.tables).await?;
+        self.filter = spelled.unwrap_or_else(|| self.filter.clone().thinned(&texts));
         running.plan(Planning::WithoutSorting).await?;
         if let Some(beside) = &mut self.beside {
             beside.plan(Planning::WithoutSorting).await?;
