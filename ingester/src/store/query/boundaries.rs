@@ -38,8 +38,8 @@ pub(super) async fn of(
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
-/// The ranges of the tables' hypertable chunks that have no index of texts: they aren't sealed yet, or are compressed.
-pub(super) async fn unsealed(running: &Running, tables: Tables) -> Result<Vec<Slice>, QueryError> {
+/// The ranges of the tables' hypertable chunks that have an index of texts; others aren't sealed yet, or are compressed.
+pub(super) async fn sealed(running: &Running, tables: Tables) -> Result<Vec<Slice>, QueryError> {
     let text = format!(
         "SELECT to_timestamp(range_start / 1000000.0), to_timestamp(range_end / 1000000.0) FROM _timescaledb_catalog.hypertable \
          JOIN _timescaledb_catalog.dimension ON dimension.hypertable_id = hypertable.id \
@@ -49,9 +49,9 @@ pub(super) async fn unsealed(running: &Running, tables: Tables) -> Result<Vec<Sl
          JOIN pg_namespace ON pg_namespace.nspname = chunk.schema_name \
          JOIN pg_class ON pg_class.relnamespace = pg_namespace.oid AND pg_class.relname = chunk.table_name \
          WHERE hypertable.schema_name = 'log' AND hypertable.table_name = ANY(string_to_array($1, ',')) \
-         AND range_start {SANE} AND range_end {SANE} AND (chunk.compressed_chunk_id IS NOT NULL OR NOT EXISTS (\
+         AND range_start {SANE} AND range_end {SANE} AND chunk.compressed_chunk_id IS NULL AND EXISTS (\
          SELECT FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid JOIN pg_am ON pg_am.oid = index.relam \
-         WHERE indrelid = pg_class.oid AND indisvalid AND amname = 'gin'))"
+         WHERE indrelid = pg_class.oid AND indisvalid AND amname = 'gin')"
     );
     let names: Vec<_> = tables.each().map(|table| table.name()).collect();
     let sql = Sql { text, params: vec![Param::Text(names.join(","))] };

@@ -31,8 +31,8 @@ pub(super) struct Scan {
     /// The same rows, each to be looked at.
     pub(super) by_row: Filter,
     way: Way,
-    /// Hypertable chunks of which no index can be asked.
-    unsealed: Vec<Slice>,
+    /// Hypertable chunks of which an index can be asked.
+    sealed: Vec<Slice>,
     /// Looks at every other stride, but for the first, which is to be short.
     beside: Option<Running>,
 }
@@ -77,7 +77,7 @@ impl Scan {
             filter: filter.clone(),
             by_row,
             way: if of_text && !is_hub { Way::Unknown } else { Way::AsItLikes },
-            unsealed: Vec::new(),
+            sealed: Vec::new(),
             beside,
         }))
     }
@@ -140,10 +140,11 @@ impl Scan {
         Ok(nearer.into_iter().chain(further).collect())
     }
 
-    /// As the rows of a stride are found the soonest. A hypertable chunk that isn't sealed yet is gone through, which is dearer by what suits an index.
+    /// As the rows of a stride are found the soonest. Where no hypertable chunk has an index, of whichever table, what suits an index takes longer than a
+    /// look at each row; where one has, going through it as well would take longer still.
     fn filter_of(&self, stride: Slice) -> &Filter {
-        let is_unsealed = self.unsealed.iter().any(|chunk| chunk.overlaps(stride));
-        if self.way == Way::ByIndex && !is_unsealed { &self.filter } else { &self.by_row }
+        let is_sealed = self.sealed.iter().any(|chunk| chunk.overlaps(stride));
+        if self.way == Way::ByIndex && is_sealed { &self.filter } else { &self.by_row }
     }
 
     /// Decides by a sample, if it has rows.
@@ -169,7 +170,7 @@ impl Scan {
             return Ok(());
         }
         self.way = Way::ByIndex;
-        self.unsealed = boundaries::unsealed(running, self.filter.tables).await?;
+        self.sealed = boundaries::sealed(running, self.filter.tables).await?;
         self.filter = spelled.unwrap_or_else(|| self.filter.clone().thinned(&texts));
         running.plan(Planning::WithoutSorting).await?;
         if let Some(beside) = &mut self.beside {
