@@ -76,7 +76,12 @@ const BY_ROW: &str = " AND query LIKE '%COLLATE%'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_word_is_counted_in_strides_side_by_side_and_without_sorting() {
-    const PATH: &str = "histogram?step=1d&from=2026-03-01T00:00:00Z&to=2026-03-30T12:10:00Z&text=";
+    const PATH: &str =
+        "histogram?step=1d&from=2026-03-01T00:00:00Z&to=2026-03-30T12:10:00Z&table=all&text=";
+    const UNSEALED_BESIDE: &str = "\
+        INSERT INTO log.patroni (log_time, error_severity, stream, position, message) \
+        SELECT '2026-03-01 06:00+00'::timestamptz + day * INTERVAL '1 day', 'INFO', '03030303-0303-0303-0303-030303030303', day, 'no action' \
+        FROM generate_series(0, 29) AS day";
     // The newest rows, the five of a day, have the frequent word: no index is asked for it.
     for (connections, used, word, is_sealed, way) in [
         (1, 1, "frequent", true, BY_ROW),
@@ -90,6 +95,8 @@ async fn a_word_is_counted_in_strides_side_by_side_and_without_sorting() {
         store(&client).await;
         if is_sealed {
             seal(&client).await;
+            // One of another table beside each, and not sealed.
+            client.batch_execute(UNSEALED_BESIDE).await.unwrap();
         }
         let path = format!("{PATH}{word}");
         let answer = get(&service, &format!("{path}&explain=1")).await.to_string();
